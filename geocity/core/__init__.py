@@ -1,0 +1,1 @@
+"""Ground floor: arrays, geometry, numbers. Opens no file and never imports torch."""

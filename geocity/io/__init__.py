@@ -1,0 +1,1 @@
+"""Files: one module per kind of file. Never imports torch or click."""

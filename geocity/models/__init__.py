@@ -1,0 +1,1 @@
+"""Networks, and what trains and runs them. Never sees the command line."""

@@ -1,0 +1,1 @@
+"""The jobs: files in, files out, one per module, named like its command."""
