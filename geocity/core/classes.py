@@ -126,10 +126,7 @@ class ClassTable:
         try:
             items = json.loads(text)
             return cls.of(
-                [
-                    LandClass(int(i["value"]), str(i["name"]), _color(i["color"]))
-                    for i in items
-                ]
+                [LandClass(int(i["value"]), str(i["name"]), _color(i["color"])) for i in items]
             )
         except (KeyError, TypeError, json.JSONDecodeError) as error:
             raise ValueError(f"not a class table: {text[:80]!r}") from error

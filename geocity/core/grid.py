@@ -182,7 +182,8 @@ class Grid:
         left, bottom, right, top = bounds
         inverse = ~self.transform
         corners = [
-            inverse @ (x, y) for x, y in ((left, top), (right, top), (left, bottom), (right, bottom))
+            inverse @ (x, y)
+            for x, y in ((left, top), (right, top), (left, bottom), (right, bottom))
         ]
         cols, rows = [c for c, _ in corners], [r for _, r in corners]
         # Bounds that lie on a pixel edge up to float noise must not take in a further pixel.

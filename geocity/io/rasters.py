@@ -1,0 +1,304 @@
+"""Imagery: scenes read window by window, each pixel with the word whether it is valid."""
+
+import contextlib
+import datetime
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import pyproj
+import rasterio
+from numpy.typing import NDArray
+from rasterio.enums import ColorInterp, MaskFlags, Resampling
+from rasterio.errors import RasterioError, RasterioIOError
+from rasterio.vrt import WarpedVRT
+from rasterio.windows import Window as RioWindow
+
+from geocity.core.grid import Grid, Window
+from geocity.errors import InputError, MissingCRSError
+from geocity.io.staging import PathLike
+
+# From here on, averaging beats interpolating: several source pixels fall into one.
+AVERAGE_FROM = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """How a scene is looked at: as stored, or resampled to another cell size."""
+
+    path: str
+    cell_size_m: float | None
+
+
+class Scene:
+    """An open raster, seen as bands of pixels on a north-up grid. Made by `open_scene`.
+
+    Not thread-safe: every thread opens its own (`reopen`).
+
+    Attributes:
+        grid: where the pixels are.
+        band_names: one name a band, alpha left out.
+        dtype: of the pixels, as stored.
+        nodata: the value declared for missing pixels, if any.
+        block_shape: (rows, cols) of the file's blocks.
+        date: when the image was taken, where the file says so.
+    """
+
+    def __init__(self, view: _View) -> None:
+        self._view = view
+        self._stack = contextlib.ExitStack()
+        try:
+            self._source = self._stack.enter_context(_open(view.path))
+            self._dataset = self._look_through(self._source)
+        except BaseException:
+            self._stack.close()
+            raise
+        self._indexes = _image_bands(self._source)
+        self.grid = _grid_of(self._dataset)
+        self.dtype = np.dtype(self._dataset.dtypes[self._indexes[0] - 1])
+        self.nodata: float | None = self._dataset.nodata
+        self.band_names = _band_names(self._source, self._indexes)
+        self.block_shape: tuple[int, int] = tuple(self._source.block_shapes[0])
+        self.date = _date_of(self._source)
+        self._all_valid = all(
+            MaskFlags.all_valid in flags
+            for index, flags in enumerate(self._dataset.mask_flag_enums, start=1)
+            if index in self._indexes
+        )
+        self._per_dataset = MaskFlags.per_dataset in self._dataset.mask_flag_enums[0]
+
+    def _look_through(self, source: Any) -> Any:
+        _refuse_unplaced(source)
+        metres = self._view.cell_size_m
+        if metres is None:
+            return source
+        stored = _grid_of(source)
+        wanted = stored.with_cell_size(metres)
+        coarser = metres / stored.cell_size_m
+        if math.isclose(coarser, 1.0, rel_tol=1e-6):
+            return source
+        vrt = WarpedVRT(
+            source,
+            crs=source.crs,
+            transform=wanted.transform,
+            height=wanted.shape[0],
+            width=wanted.shape[1],
+            resampling=Resampling.average if coarser >= AVERAGE_FROM else Resampling.bilinear,
+            # Beyond the last source pixel there is nothing: say so by alpha unless nodata can.
+            add_alpha=source.nodata is None and not _has_alpha(source),
+        )
+        return self._stack.enter_context(vrt)
+
+    @property
+    def path(self) -> Path:
+        """Return where the scene lies."""
+        return Path(self._view.path)
+
+    @property
+    def count(self) -> int:
+        """Return the number of bands, alpha left out."""
+        return len(self._indexes)
+
+    def read(
+        self, window: Window, bands: Sequence[int] | None = None
+    ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Read a window that lies wholly inside the scene.
+
+        Args:
+            window: whole pixels.
+            bands: 0-based positions, all by default.
+
+        Returns:
+            Pixels (bands, rows, cols) as stored, and a mask (rows, cols) that is true where every
+            one of these bands is valid: not nodata, not NaN, not masked, not transparent.
+
+        Raises:
+            ValueError: if the window reaches outside.
+            InputError: if the file cannot be read there.
+        """
+        if not self.grid.window.contains(window):
+            raise ValueError(f"{window} reaches outside a scene of {self.grid.shape}")
+        indexes = [self._indexes[b] for b in (range(self.count) if bands is None else bands)]
+        rio_window = RioWindow(window.col, window.row, window.cols, window.rows)
+        try:
+            pixels = self._dataset.read(indexes, window=rio_window)
+            valid = self._valid(pixels, indexes, rio_window)
+        except RasterioError as error:
+            raise InputError(
+                f"{self.path} cannot be read at {window}: {_root_cause(error)}; "
+                "the file is probably damaged or cut short, so copy or download it again."
+            ) from error
+        return pixels, valid
+
+    def _valid(
+        self, pixels: NDArray[Any], indexes: list[int], window: RioWindow
+    ) -> NDArray[np.bool_]:
+        if self._all_valid:
+            valid = np.ones(pixels.shape[1:], dtype=bool)
+        elif self._per_dataset:
+            valid = self._dataset.read_masks(indexes[0], window=window) > 0
+        else:
+            valid = (self._dataset.read_masks(indexes, window=window) > 0).all(axis=0)
+        if pixels.dtype.kind == "f":
+            valid &= np.isfinite(pixels).all(axis=0)
+        return valid
+
+    def reopen(self) -> "Scene":
+        """Open the same scene again, for another thread or process."""
+        return Scene(self._view)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stack.close()
+
+    def __enter__(self) -> "Scene":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_scene(path: PathLike, *, cell_size_m: float | None = None) -> Scene:
+    """Open a raster for reading window by window.
+
+    Args:
+        path: anything GDAL reads.
+        cell_size_m: look at it with pixels of this size instead: averaged when that is at least
+            1.5 times coarser, bilinear otherwise. The top-left corner stays.
+
+    Returns:
+        The scene; close it, or use it in a ``with`` block.
+
+    Raises:
+        InputError: if it cannot be read, is rotated, or placed by control points only.
+        MissingCRSError: if it does not say where on Earth it lies.
+    """
+    return Scene(_View(str(path), cell_size_m))
+
+
+def _open(path: str) -> Any:
+    if not path.startswith("/vsi") and "://" not in path and not Path(path).exists():
+        raise InputError(f"{path} does not exist; check the name and the folder.")
+    try:
+        return rasterio.open(path)
+    except RasterioIOError as error:
+        raise InputError(
+            f"{path} cannot be opened as a raster: {_root_cause(error)}; "
+            "is it complete, and a format that GDAL reads?"
+        ) from error
+
+
+def _root_cause(error: BaseException) -> str:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error).strip().rstrip(".").splitlines()[0] if str(error).strip() else repr(error)
+
+
+def _refuse_unplaced(source: Any) -> None:
+    name = source.name
+    if source.count == 0:
+        raise InputError(f"{name} holds no bands; if it has subdatasets, name one of them.")
+    if any(np.dtype(d).kind == "c" for d in source.dtypes):
+        raise InputError(f"{name} holds complex numbers; convert it to amplitude first.")
+    if source.transform.is_identity and (source.gcps[0] or source.rpcs):
+        raise InputError(
+            f"{name} is placed by control points only; warp it onto a map grid first "
+            "(gdalwarp, or Raster > Projections > Warp in QGIS)."
+        )
+    if source.crs is None:
+        raise MissingCRSError(
+            f"{name} has no coordinate reference system; assign the right one first "
+            "(gdal_edit.py -a_srs EPSG:…, or Assign Projection in QGIS)."
+        )
+    if source.transform.b or source.transform.d:
+        raise InputError(
+            f"{name} is rotated against its map grid; warp it to north-up first (gdalwarp)."
+        )
+    if source.transform.e > 0 or source.transform.a < 0:
+        raise InputError(
+            f"{name} is stored upside down or mirrored; warp it to north-up first (gdalwarp)."
+        )
+
+
+def _grid_of(dataset: Any) -> Grid:
+    try:
+        crs = pyproj.CRS.from_wkt(dataset.crs.to_wkt())
+    except pyproj.exceptions.CRSError as error:
+        raise MissingCRSError(
+            f"{dataset.name} has a coordinate reference system that PROJ does not understand; "
+            "assign a standard one first (gdal_edit.py -a_srs EPSG:…)."
+        ) from error
+    return Grid(crs, dataset.transform, (dataset.height, dataset.width))
+
+
+def _has_alpha(source: Any) -> bool:
+    return ColorInterp.alpha in source.colorinterp
+
+
+def _image_bands(source: Any) -> list[int]:
+    bands = [
+        index
+        for index, meaning in enumerate(source.colorinterp, start=1)
+        if meaning is not ColorInterp.alpha
+    ]
+    if not bands:
+        raise InputError(f"{source.name} holds an alpha band and nothing else.")
+    kinds = {source.dtypes[i - 1] for i in bands}
+    if len(kinds) > 1:
+        raise InputError(
+            f"The bands of {source.name} are of different types ({', '.join(sorted(kinds))}); "
+            "convert them to one type first (gdal_translate -ot)."
+        )
+    return bands
+
+
+_KNOWN = {
+    ColorInterp.red: "Red",
+    ColorInterp.green: "Green",
+    ColorInterp.blue: "Blue",
+    ColorInterp.gray: "Gray",
+}
+
+
+def _band_names(source: Any, indexes: Sequence[int]) -> tuple[str, ...]:
+    names = []
+    for index in indexes:
+        described = source.descriptions[index - 1]
+        meaning = _KNOWN.get(source.colorinterp[index - 1])
+        names.append(described or meaning or f"Band {index}")
+    return tuple(names)
+
+
+_DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)[-:_]?([01]\d)[-:_]?([0-3]\d)(?!\d)")
+
+
+def _date_of(source: Any) -> datetime.date | None:
+    tags = source.tags()
+    for text in (tags.get("ACQUISITION_DATE", ""), tags.get("TIFFTAG_DATETIME", "")):
+        date = parse_date(text)
+        if date:
+            return date
+    return parse_date(Path(source.name).name)
+
+
+def parse_date(text: str) -> datetime.date | None:
+    """Find a date such as 2014-03-15, 20140315 or 2014:03:15 in a text.
+
+    Example:
+        >>> parse_date("wv3_20140315_ortho.tif")
+        datetime.date(2014, 3, 15)
+    """
+    for match in _DATE.finditer(text):
+        with contextlib.suppress(ValueError):
+            return datetime.date(*(int(part) for part in match.groups()))
+    return None
