@@ -11,16 +11,15 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
-import pyproj
-import rasterio
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp, MaskFlags, Resampling
-from rasterio.errors import RasterioError, RasterioIOError
+from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RioWindow
 
 from geocity.core.grid import Grid, Window
-from geocity.errors import InputError, MissingCRSError
+from geocity.errors import InputError
+from geocity.io.datasets import grid_of, open_dataset, refuse_unplaced, root_cause
 from geocity.io.staging import PathLike
 
 # From here on, averaging beats interpolating: several source pixels fall into one.
@@ -53,13 +52,13 @@ class Scene:
         self._view = view
         self._stack = contextlib.ExitStack()
         try:
-            self._source = self._stack.enter_context(_open(view.path))
+            self._source = self._stack.enter_context(open_dataset(view.path))
             self._dataset = self._look_through(self._source)
         except BaseException:
             self._stack.close()
             raise
         self._indexes = _image_bands(self._source)
-        self.grid = _grid_of(self._dataset)
+        self.grid = grid_of(self._dataset)
         self.dtype = np.dtype(self._dataset.dtypes[self._indexes[0] - 1])
         self.nodata: float | None = self._dataset.nodata
         self.band_names = _band_names(self._source, self._indexes)
@@ -73,11 +72,11 @@ class Scene:
         self._per_dataset = MaskFlags.per_dataset in self._dataset.mask_flag_enums[0]
 
     def _look_through(self, source: Any) -> Any:
-        _refuse_unplaced(source)
+        refuse_unplaced(source)
         metres = self._view.cell_size_m
         if metres is None:
             return source
-        stored = _grid_of(source)
+        stored = grid_of(source)
         wanted = stored.with_cell_size(metres)
         coarser = metres / stored.cell_size_m
         if math.isclose(coarser, 1.0, rel_tol=1e-6):
@@ -130,7 +129,7 @@ class Scene:
             valid = self._valid(pixels, indexes, rio_window)
         except RasterioError as error:
             raise InputError(
-                f"{self.path} cannot be read at {window}: {_root_cause(error)}; "
+                f"{self.path} cannot be read at {window}: {root_cause(error)}; "
                 "the file is probably damaged or cut short, so copy or download it again."
             ) from error
         return pixels, valid
@@ -184,61 +183,6 @@ def open_scene(path: PathLike, *, cell_size_m: float | None = None) -> Scene:
         MissingCRSError: if it does not say where on Earth it lies.
     """
     return Scene(_View(str(path), cell_size_m))
-
-
-def _open(path: str) -> Any:
-    if not path.startswith("/vsi") and "://" not in path and not Path(path).exists():
-        raise InputError(f"{path} does not exist; check the name and the folder.")
-    try:
-        return rasterio.open(path)
-    except RasterioIOError as error:
-        raise InputError(
-            f"{path} cannot be opened as a raster: {_root_cause(error)}; "
-            "is it complete, and a format that GDAL reads?"
-        ) from error
-
-
-def _root_cause(error: BaseException) -> str:
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return str(error).strip().rstrip(".").splitlines()[0] if str(error).strip() else repr(error)
-
-
-def _refuse_unplaced(source: Any) -> None:
-    name = source.name
-    if source.count == 0:
-        raise InputError(f"{name} holds no bands; if it has subdatasets, name one of them.")
-    if any(np.dtype(d).kind == "c" for d in source.dtypes):
-        raise InputError(f"{name} holds complex numbers; convert it to amplitude first.")
-    if source.transform.is_identity and (source.gcps[0] or source.rpcs):
-        raise InputError(
-            f"{name} is placed by control points only; warp it onto a map grid first "
-            "(gdalwarp, or Raster > Projections > Warp in QGIS)."
-        )
-    if source.crs is None:
-        raise MissingCRSError(
-            f"{name} has no coordinate reference system; assign the right one first "
-            "(gdal_edit.py -a_srs EPSG:…, or Assign Projection in QGIS)."
-        )
-    if source.transform.b or source.transform.d:
-        raise InputError(
-            f"{name} is rotated against its map grid; warp it to north-up first (gdalwarp)."
-        )
-    if source.transform.e > 0 or source.transform.a < 0:
-        raise InputError(
-            f"{name} is stored upside down or mirrored; warp it to north-up first (gdalwarp)."
-        )
-
-
-def _grid_of(dataset: Any) -> Grid:
-    try:
-        crs = pyproj.CRS.from_wkt(dataset.crs.to_wkt())
-    except pyproj.exceptions.CRSError as error:
-        raise MissingCRSError(
-            f"{dataset.name} has a coordinate reference system that PROJ does not understand; "
-            "assign a standard one first (gdal_edit.py -a_srs EPSG:…)."
-        ) from error
-    return Grid(crs, dataset.transform, (dataset.height, dataset.width))
 
 
 def _has_alpha(source: Any) -> bool:

@@ -61,6 +61,10 @@ class Stage:
         """Return a temporary path for ``<full name><suffix>``, e.g. ``map.tif.aux.xml``."""
         return self._register(self.path.name + suffix, self._out.name + suffix)
 
+    def scratch(self, suffix: str) -> Path:
+        """Return a temporary path on the same disk for a file that no one keeps."""
+        return self._out.with_name(self._stem + ".scratch" + suffix)
+
     def _register(self, temporary: str, final: str) -> Path:
         path = self._out.with_name(temporary)
         self._sidecars[path] = self._out.with_name(final)
@@ -73,6 +77,7 @@ class Stage:
                 os.replace(temporary, final)  # noqa: PTH105 - replaces across platforms, atomic
         _flush_to_disk(self.path)
         os.replace(self.path, self._out)  # noqa: PTH105
+        self.discard()  # scratch files
 
     def discard(self) -> None:
         """Remove whatever was written under the temporary names."""

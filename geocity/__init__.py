@@ -1,0 +1,48 @@
+"""Maps and figures about cities from satellite and aerial imagery.
+
+Every command of ``geocity`` is a function of the same name here: files in, files out.
+`geocity.core` is the second door, for those who bring arrays. Functions are imported when first
+used, so that ``import geocity`` is quick and loads no torch.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from geocity.tools.check import check
+    from geocity.tools.classify import classify
+    from geocity.tools.clean import clean
+    from geocity.tools.evaluate import evaluate
+    from geocity.tools.export_chips import export_chips
+    from geocity.tools.find_lr import find_lr
+    from geocity.tools.majority_filter import majority_filter
+    from geocity.tools.map import map  # noqa: A004 - the command's name
+    from geocity.tools.polygonize import polygonize
+    from geocity.tools.show_chips import show_chips
+    from geocity.tools.train import train
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "check",
+    "classify",
+    "clean",
+    "evaluate",
+    "export_chips",
+    "find_lr",
+    "majority_filter",
+    "map",
+    "polygonize",
+    "show_chips",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'geocity' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"geocity.tools.{name}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

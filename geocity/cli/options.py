@@ -1,0 +1,116 @@
+"""Options and manners that every command shares."""
+
+import functools
+import logging
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from geocity.cli.console import Console, ConsoleHandler
+from geocity.errors import GeocityError
+
+EXIT_REFUSED = 1
+EXIT_INTERRUPTED = 130
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def out_option(description: str) -> Decorator:
+    """Return the ``-o/--out`` option, which is always the result."""
+    return click.option(
+        "-o",
+        "--out",
+        required=True,
+        type=click.Path(path_type=Path),
+        help=f"Where to write {description}.",
+    )
+
+
+overwrite_option: Decorator = click.option(
+    "--overwrite", is_flag=True, help="Replace the result if it is already there."
+)
+
+seed_option: Decorator = click.option(
+    "--seed", type=int, default=0, show_default=True, help="Makes random choices repeatable."
+)
+
+
+def tool_command(name: str) -> Callable[[Callable[..., None]], click.Command]:
+    """Make a command of a function that takes a console first.
+
+    Adds ``--progress`` and ``--debug``, sends log records to the console, turns SIGTERM into the
+    same orderly end as Ctrl-C, and turns every `GeocityError` into one sentence and exit code 1.
+    """
+
+    def decorate(function: Callable[..., None]) -> click.Command:
+        @functools.wraps(function)
+        def run(*, progress: str, debug: bool, **arguments: Any) -> None:
+            console = Console(progress)
+            with _listening(console), _terminable():
+                _run(console, debug, functools.partial(function, console, **arguments))
+
+        for option in (_debug_option, _progress_option):
+            run = option(run)
+        return click.command(name, no_args_is_help=name != "demo")(run)
+
+    return decorate
+
+
+_progress_option = click.option(
+    "--progress",
+    type=click.Choice(["auto", "json", "none"]),
+    default="auto",
+    show_default=True,
+    help="A bar on a terminal, one JSON object a line on stdout, or nothing.",
+)
+_debug_option = click.option(
+    "--debug", is_flag=True, help="Show the whole traceback of an error, for a bug report."
+)
+
+
+def _run(console: Console, debug: bool, call: Callable[[], None]) -> None:
+    try:
+        call()
+    except GeocityError as error:
+        if debug:
+            raise
+        console.error(str(error))
+        sys.exit(EXIT_REFUSED)
+    except KeyboardInterrupt:
+        console.error("Interrupted; nothing half-written was left. Run the same command again.")
+        sys.exit(EXIT_INTERRUPTED)
+
+
+@contextmanager
+def _listening(console: Console) -> Iterator[None]:
+    logger = logging.getLogger("geocity")
+    handler = ConsoleHandler(console)
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    def interrupt(signum: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        former = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # not the main thread, as in some test runners: nothing to catch there
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)

@@ -1,0 +1,71 @@
+"""Opening GDAL datasets: what cannot be used is refused here, in one sentence."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyproj
+import rasterio
+from rasterio.errors import RasterioIOError
+
+from geocity.core.grid import Grid
+from geocity.errors import InputError, MissingCRSError
+
+
+def open_dataset(path: str) -> Any:
+    """Open a raster with rasterio, or say in one sentence why not."""
+    if not path.startswith("/vsi") and "://" not in path and not Path(path).exists():
+        raise InputError(f"{path} does not exist; check the name and the folder.")
+    try:
+        return rasterio.open(path)
+    except RasterioIOError as error:
+        raise InputError(
+            f"{path} cannot be opened as a raster: {root_cause(error)}; "
+            "is it complete, and a format that GDAL reads?"
+        ) from error
+
+
+def root_cause(error: BaseException) -> str:
+    """Return the first line of the error that started a chain of errors."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error).strip().rstrip(".").splitlines()[0] if str(error).strip() else repr(error)
+
+
+def refuse_unplaced(source: Any) -> None:
+    """Refuse a raster whose pixels cannot be put on a north-up map grid as they are."""
+    name = source.name
+    if source.count == 0:
+        raise InputError(f"{name} holds no bands; if it has subdatasets, name one of them.")
+    if any(np.dtype(d).kind == "c" for d in source.dtypes):
+        raise InputError(f"{name} holds complex numbers; convert it to amplitude first.")
+    if source.transform.is_identity and (source.gcps[0] or source.rpcs):
+        raise InputError(
+            f"{name} is placed by control points only; warp it onto a map grid first "
+            "(gdalwarp, or Raster > Projections > Warp in QGIS)."
+        )
+    if source.crs is None:
+        raise MissingCRSError(
+            f"{name} has no coordinate reference system; assign the right one first "
+            "(gdal_edit.py -a_srs EPSG:…, or Assign Projection in QGIS)."
+        )
+    if source.transform.b or source.transform.d:
+        raise InputError(
+            f"{name} is rotated against its map grid; warp it to north-up first (gdalwarp)."
+        )
+    if source.transform.e > 0 or source.transform.a < 0:
+        raise InputError(
+            f"{name} is stored upside down or mirrored; warp it to north-up first (gdalwarp)."
+        )
+
+
+def grid_of(dataset: Any) -> Grid:
+    """Return where the pixels of an open rasterio dataset are."""
+    try:
+        crs = pyproj.CRS.from_wkt(dataset.crs.to_wkt())
+    except pyproj.exceptions.CRSError as error:
+        raise MissingCRSError(
+            f"{dataset.name} has a coordinate reference system that PROJ does not understand; "
+            "assign a standard one first (gdal_edit.py -a_srs EPSG:…)."
+        ) from error
+    return Grid(crs, dataset.transform, (dataset.height, dataset.width))
