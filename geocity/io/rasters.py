@@ -17,7 +17,7 @@ from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RioWindow
 
-from geocity.core.grid import Grid, Window
+from geocity.core.grid import Window
 from geocity.errors import InputError
 from geocity.io.datasets import grid_of, open_dataset, refuse_unplaced, root_cause
 from geocity.io.staging import PathLike

@@ -1,0 +1,61 @@
+"""Small rasters whose values say where they are: any shift shows."""
+
+from pathlib import Path
+
+import numpy as np
+import pyproj
+import pytest
+import rasterio
+from affine import Affine
+
+from geocity.core.grid import Grid
+
+UTM43 = pyproj.CRS.from_epsg(32643)
+
+
+def make_grid(rows=64, cols=48, cell=0.8, left=275744.57, top=2116329.41, crs=UTM43):
+    return Grid(crs, Affine(cell, 0, left, 0, -cell, top), (rows, cols))
+
+
+def position_coded(bands, rows, cols, dtype=np.uint16):
+    """Return pixels (bands, rows, cols) in which every value occurs once."""
+    return np.arange(bands * rows * cols, dtype=np.int64).reshape(bands, rows, cols).astype(dtype)
+
+
+def write_raster(path, pixels, grid, **options):
+    """Write a plain GeoTIFF; options go to rasterio, `mask` (rows, cols) becomes internal."""
+    mask = options.pop("mask", None)
+    colorinterp = options.pop("colorinterp", None)
+    tags = options.pop("tags", {})
+    profile = {
+        "driver": "GTiff",
+        "count": pixels.shape[0],
+        "height": pixels.shape[1],
+        "width": pixels.shape[2],
+        "dtype": pixels.dtype,
+        "crs": grid.crs.to_wkt() if grid.crs else None,
+        "transform": grid.transform,
+        **options,
+    }
+    with (
+        rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
+        rasterio.open(path, "w", **profile) as dataset,
+    ):
+        if colorinterp:
+            dataset.colorinterp = colorinterp
+        dataset.write(pixels)
+        dataset.update_tags(**tags)
+        if mask is not None:
+            dataset.write_mask(mask)
+    return Path(path)
+
+
+@pytest.fixture
+def grid():
+    return make_grid()
+
+
+@pytest.fixture
+def scene_path(tmp_path, grid):
+    """A scene of three uint16 bands whose values are positions."""
+    return write_raster(tmp_path / "scène 2015-03-17.tif", position_coded(3, *grid.shape), grid)

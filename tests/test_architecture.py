@@ -1,0 +1,103 @@
+"""The floors of the house: rooms import only downwards, and never in a circle."""
+
+import ast
+import graphlib
+from pathlib import Path
+
+import pytest
+
+import geocity
+
+ROOT = Path(geocity.__file__).parent
+FLOORS = ("errors", "core", "io", "data", "models", "engine", "tools", "cli")
+HEAVY = {"torch", "torchgeo", "lightning", "kornia", "segmentation_models_pytorch", "timm"}
+TORCHGEO_ROOMS = {"data", "models"}
+FORBIDDEN = {
+    "core": HEAVY | {"click", "fiona", "pyogrio", "matplotlib", "pathlib", "openvino"},
+    "io": HEAVY | {"click", "openvino"},
+    "data": {"click"},
+    "models": {"click"},
+    "tools": {"click"},
+    "cli": HEAVY | {"rasterio", "numpy", "geopandas", "shapely", "scipy", "pyproj"},
+}
+
+MODULES = {
+    ".".join(("geocity", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(
+        ".__init__"
+    ): path
+    for path in sorted(ROOT.rglob("*.py"))
+    if "sample_data" not in path.parts
+}
+
+
+def imports_of(path, top_level_only=False):
+    """Yield the dotted names that a module imports; under TYPE_CHECKING they do not count."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    skipped = set()
+    for node in ast.walk(tree):
+        guarded = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        lazy = top_level_only and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if guarded or lazy:
+            skipped.update(id(inner) for inner in ast.walk(node))
+    for node in ast.walk(tree):
+        if id(node) in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if inner in MODULES else node.module
+
+
+def room(module):
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else ""
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_only_downwards(module):
+    mine = room(module)
+    if mine not in FLOORS:
+        return  # the front door and __main__ stand above all floors
+    for name in imports_of(MODULES[module]):
+        theirs = room(name) if name.split(".")[0] == "geocity" else None
+        if theirs in FLOORS:
+            assert FLOORS.index(theirs) <= FLOORS.index(mine), f"{module} looks up at {name}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_foreign_imports_stay_in_their_rooms(module):
+    mine = room(module)
+    for name in imports_of(MODULES[module]):
+        package = name.split(".")[0]
+        assert package not in FORBIDDEN.get(mine, set()), f"{module} imports {name}"
+        if package == "torchgeo":
+            assert mine in TORCHGEO_ROOMS, f"{module} imports {name}"
+    if mine == "core":
+        opened = [n for n in imports_of(MODULES[module]) if n.split(".")[0] == "rasterio"]
+        assert all(n.startswith("rasterio.features") for n in opened), f"{module}: {opened}"
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if room(m) in ("tools", "cli", "io")])
+def test_nothing_heavy_is_imported_before_it_is_needed(module):
+    for name in imports_of(MODULES[module], top_level_only=True):
+        assert name.split(".")[0] not in HEAVY, f"{module} imports {name} at the top"
+        if room(module) == "tools":
+            assert room(name) not in TORCHGEO_ROOMS, f"{module} imports {name} at the top"
+        if room(module) == "cli":
+            assert room(name) != "tools", f"{module} imports {name} at the top"
+
+
+def test_no_module_imports_itself_in_a_circle():
+    graph = {
+        module: {n for n in imports_of(path, top_level_only=True) if n in MODULES and n != module}
+        for module, path in MODULES.items()
+    }
+    # A package's __init__ is imported with its modules; only what it imports itself counts.
+    list(graphlib.TopologicalSorter(graph).static_order())
+
+
+def test_there_is_no_lumber_room():
+    names = {part for module in MODULES for part in module.split(".")}
+    assert not names & {"utils", "util", "helpers", "common", "base", "misc"}

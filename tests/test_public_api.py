@@ -1,0 +1,46 @@
+"""The front door: names, laziness, documentation."""
+
+import subprocess
+import sys
+import time
+
+import geocity
+from geocity.cli import COMMANDS
+
+
+def test_every_public_name_is_a_documented_function():
+    assert sorted(geocity.__all__) == geocity.__all__
+    for name in geocity.__all__:
+        function = getattr(geocity, name)
+        assert callable(function), name
+        assert (function.__doc__ or "").strip(), name
+
+
+def test_every_command_but_demo_has_a_function_of_its_name():
+    for command in COMMANDS:
+        assert command == "demo" or command.replace("-", "_") in geocity.__all__
+
+
+def test_help_answers_at_once_and_loads_nothing_heavy():
+    code = (
+        "import sys; from geocity.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'numpy', 'rasterio', 'geopandas', 'torchgeo'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    best = min(_seconds(code) for _ in range(3))
+    bare = min(_seconds("pass") for _ in range(3))
+    assert best - bare < 0.5
+
+
+def test_importing_geocity_loads_no_torch():
+    subprocess.run(
+        [sys.executable, "-c", "import geocity, sys; assert 'torch' not in sys.modules"], check=True
+    )
+
+
+def _seconds(code):
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    return time.perf_counter() - start
