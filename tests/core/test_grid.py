@@ -54,7 +54,7 @@ def test_bounds_of_a_window_give_the_window_back(row, col, rows, cols):
 
 def test_bounds_that_miss_the_grid_give_none():
     grid = make_grid()
-    left, bottom, right, top = grid.bounds
+    _, bottom, right, top = grid.bounds
     assert grid.window_of_bounds((right + 1, bottom, right + 9, top)) is None
 
 
