@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geocity.core.tiles import plan_tiles
@@ -17,6 +17,7 @@ def sizes(draw: st.DrawFn) -> tuple[int, int]:
     return tile, draw(st.integers(0, (tile - 1) // 2))
 
 
+@settings(deadline=None)
 @given(shape=shapes, size=sizes())
 def test_keep_windows_cover_every_pixel_exactly_once(shape, size):
     cover = np.zeros(shape, int)
@@ -26,6 +27,7 @@ def test_keep_windows_cover_every_pixel_exactly_once(shape, size):
     assert (cover == 1).all()
 
 
+@settings(deadline=None)
 @given(shape=shapes, size=sizes())
 def test_keep_is_the_centre_of_read(shape, size):
     side, padding = size
@@ -35,6 +37,7 @@ def test_keep_is_the_centre_of_read(shape, size):
         assert max(keep.shape) <= side - 2 * padding
 
 
+@settings(deadline=None)
 @given(shape=shapes, size=sizes())
 def test_no_row_or_column_too_many(shape, size):
     side, padding = size
@@ -44,6 +47,7 @@ def test_no_row_or_column_too_many(shape, size):
     assert len(plan) == len(list(plan))
 
 
+@settings(deadline=None)
 @given(shape=shapes, size=sizes(), data=st.data())
 def test_a_plan_is_a_sequence(shape, size, data):
     plan = plan_tiles(shape, *size)
