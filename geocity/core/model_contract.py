@@ -1,0 +1,263 @@
+"""What a model expects and what it gives: the contract that every model file carries."""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from geocity.core.classes import NODATA, ClassTable
+
+FORMAT_VERSION = 1
+"""Version of the model file that this release writes; older ones are read, newer ones refused."""
+
+NORMALISATION_FORMULA = "(pixel / scale - mean[band]) / std[band]; invalid pixels become 0"
+NODATA_RULE = (
+    "a pixel is invalid where the scene's nodata value, alpha band, mask or NaN says so; "
+    "it enters the network as 0 after normalisation and comes out as 255"
+)
+
+_DTYPES = ("uint8", "uint16", "int16", "uint32", "int32", "float32", "float64")
+_MAX_SIDE = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class ModelContract:
+    """Everything that a scene must fulfil and that a result will mean.
+
+    The network's output channel *i* is the *i*-th class of `classes`.
+
+    Attributes:
+        architecture: name of the network, for example ``unet``.
+        encoder: name of its encoder, for example ``resnet34``.
+        bands: names of the bands in the order in which the network takes them.
+        dtype: number type of the pixels it was trained on, for example ``uint8``.
+        value_range: lowest and highest pixel value met in training.
+        cell_size_m: side of a pixel in metres.
+        classes: pixel values, names and colours of the classes.
+        scale: pixels are divided by it before anything else.
+        mean: mean of the scaled training pixels per band.
+        std: standard deviation of the scaled training pixels per band.
+        tile_size: side of the tiles it is best run with, in pixels.
+        padding: context around a tile's kept centre, in pixels.
+        nodata: value that means "no class here" in labels and results.
+        temperature: logits are divided by it to make calibrated probabilities.
+        thresholds: per class, the lowest probability at which it is given, or None for the
+            most probable class.
+        split: what training, validation and test held.
+        metrics: quality measured in training, by name of the part.
+        footprint: where it was trained, a GeoJSON geometry in WGS 84, or None.
+        options: the training options as they were resolved.
+        seed: the seed of the training run.
+        versions: versions of the software that trained it, by package.
+        weights_sha256: SHA-256 of the weights member, in hexadecimal; set on writing.
+    """
+
+    architecture: str
+    encoder: str
+    bands: tuple[str, ...]
+    dtype: str
+    value_range: tuple[float, float]
+    cell_size_m: float
+    classes: ClassTable
+    scale: float
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    tile_size: int = 1024
+    padding: int = 64
+    nodata: int = NODATA
+    temperature: float = 1.0
+    thresholds: tuple[float, ...] | None = None
+    split: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    footprint: Mapping[str, Any] | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    versions: Mapping[str, str] = field(default_factory=dict)
+    weights_sha256: str = ""
+
+    def __post_init__(self) -> None:
+        _check_network(self)
+        _check_numbers(self)
+
+    @property
+    def model_id(self) -> str:
+        """Return a short name of exactly these weights: the first 12 digits of their hash."""
+        return self.weights_sha256[:12]
+
+    def to_json(self) -> str:
+        """Return the contract as readable JSON, equal for equal contracts."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        values["classes"] = json.loads(self.classes.to_json())
+        document = {
+            "format": "geocity model",
+            "format_version": FORMAT_VERSION,
+            "normalisation": NORMALISATION_FORMULA,
+            "nodata_rule": NODATA_RULE,
+            **values,
+        }
+        return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "ModelContract":
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError: if the text is not a geocity contract, is of a newer format version,
+                lacks a field, or a field has the wrong type or an impossible value.
+        """
+        try:
+            document = json.loads(text, parse_constant=_refuse_constant)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise ValueError("its model.json is not JSON") from error
+        if not isinstance(document, dict) or document.get("format") != "geocity model":
+            raise ValueError("its model.json does not describe a geocity model")
+        version = document.get("format_version")
+        if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+            raise ValueError(f"its format version is {version!r}, expected a whole number")
+        if version > FORMAT_VERSION:
+            raise ValueError(
+                f"its format version is {version} and this geocity reads up to {FORMAT_VERSION}; "
+                "update geocity"
+            )
+        return cls(**_parse_fields(document))
+
+
+def _parse_fields(document: Mapping[str, Any]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for contract_field in fields(ModelContract):
+        name = contract_field.name
+        if name not in document:
+            raise ValueError(f"its model.json has no {name!r}")
+        try:
+            values[name] = _PARSERS[name](document[name])
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"its model.json has an unusable {name!r}: {error}") from error
+    return values
+
+
+def _check_network(contract: ModelContract) -> None:
+    if not contract.architecture or not contract.encoder:
+        raise ValueError("architecture and encoder must be named")
+    if contract.dtype not in _DTYPES:
+        raise ValueError(f"dtype {contract.dtype!r} is not one of {', '.join(_DTYPES)}")
+    if not 1 <= len(contract.bands) <= 1024:
+        raise ValueError(f"a model needs 1 to 1024 bands, got {len(contract.bands)}")
+    for name in ("mean", "std"):
+        if len(getattr(contract, name)) != len(contract.bands):
+            raise ValueError(f"{name} needs one number per band ({len(contract.bands)})")
+    thresholds = contract.thresholds
+    if thresholds is not None and len(thresholds) != len(contract.classes):
+        raise ValueError(f"thresholds need one number per class ({len(contract.classes)})")
+
+
+def _check_numbers(contract: ModelContract) -> None:
+    numbers = (*contract.mean, *contract.std, *contract.value_range, contract.scale)
+    if not all(math.isfinite(n) for n in numbers):
+        raise ValueError("normalisation and value range must be finite numbers")
+    if contract.scale <= 0 or any(s <= 0 for s in contract.std):
+        raise ValueError("scale and std must be above 0")
+    if contract.value_range[0] > contract.value_range[1]:
+        raise ValueError(f"value range {contract.value_range} is upside down")
+    if not 0 < contract.cell_size_m < math.inf:
+        raise ValueError(f"cell size must be above 0 m, got {contract.cell_size_m}")
+    if not 0 < contract.temperature < math.inf:
+        raise ValueError(f"temperature must be above 0, got {contract.temperature}")
+    if any(not 0 <= t <= 1 for t in contract.thresholds or ()):
+        raise ValueError("thresholds must lie between 0 and 1")
+    if not 32 <= contract.tile_size <= _MAX_SIDE:
+        raise ValueError(f"tile size must be 32 to {_MAX_SIDE} pixels, got {contract.tile_size}")
+    if not 0 <= 2 * contract.padding < contract.tile_size:
+        raise ValueError(
+            f"padding {contract.padding} leaves nothing of a {contract.tile_size} tile"
+        )
+    if contract.nodata != NODATA:
+        raise ValueError(f"nodata must be {NODATA}, got {contract.nodata}")
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"its model.json holds {name}, expected finite numbers")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or len(value) > 1000:
+        raise TypeError("expected a short text")
+    return value
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"expected a whole number, got {value!r}")
+    return value
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"expected a number, got {value!r}")
+    return float(value)
+
+
+def _numbers(value: object) -> tuple[float, ...]:
+    return tuple(_number(item) for item in _items(value))
+
+
+def _items(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"expected a list, got {type(value).__name__}")
+    return value
+
+
+def _pair(value: object) -> tuple[float, float]:
+    low, high = _numbers(value)
+    return low, high
+
+
+def _names(value: object) -> tuple[str, ...]:
+    return tuple(_text(item) for item in _items(value))
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"expected an object, got {type(value).__name__}")
+    return value
+
+
+def _text_mapping(value: object) -> dict[str, str]:
+    return {key: _text(item) for key, item in _mapping(value).items()}
+
+
+def _classes(value: object) -> ClassTable:
+    for item in _items(value):
+        _whole(_mapping(item).get("value"))
+        _text(item.get("name"))
+    return ClassTable.from_json(json.dumps(value))
+
+
+def _optional(parse: Callable[[object], Any]) -> Callable[[object], Any]:
+    return lambda value: None if value is None else parse(value)
+
+
+_PARSERS: dict[str, Callable[[object], Any]] = {
+    "architecture": _text,
+    "encoder": _text,
+    "bands": _names,
+    "dtype": _text,
+    "value_range": _pair,
+    "cell_size_m": _number,
+    "classes": _classes,
+    "scale": _number,
+    "mean": _numbers,
+    "std": _numbers,
+    "tile_size": _whole,
+    "padding": _whole,
+    "nodata": _whole,
+    "temperature": _number,
+    "thresholds": _optional(_numbers),
+    "split": _mapping,
+    "metrics": _mapping,
+    "footprint": _optional(_mapping),
+    "options": _mapping,
+    "seed": _whole,
+    "versions": _text_mapping,
+    "weights_sha256": _text,
+}

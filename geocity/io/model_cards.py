@@ -1,0 +1,88 @@
+"""The model card: what a person should know before she trusts a model."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from geocity.core.model_contract import NODATA_RULE, NORMALISATION_FORMULA, ModelContract
+
+
+def model_card(contract: ModelContract) -> str:
+    """Write a model's card as Markdown."""
+    parts = [
+        f"# {contract.architecture} with {contract.encoder}: {', '.join(contract.classes.names)}",
+        "Made by `geocity train`. The numbers below are also in `model.json`, for programs.",
+        _expects(contract),
+        _gives(contract),
+        _quality(contract),
+        _training(contract),
+        _caution(contract),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _expects(contract: ModelContract) -> str:
+    low, high = contract.value_range
+    rows = [
+        ("bands, in this order", ", ".join(contract.bands)),
+        ("pixels", f"{contract.dtype}, {low:g} to {high:g} in training"),
+        ("cell size", f"{contract.cell_size_m:g} m"),
+        ("normalisation", NORMALISATION_FORMULA),
+        ("scale", f"{contract.scale:g}"),
+        ("mean", ", ".join(f"{m:.4f}" for m in contract.mean)),
+        ("std", ", ".join(f"{s:.4f}" for s in contract.std)),
+        ("nodata", NODATA_RULE),
+        ("tile and padding", f"{contract.tile_size} and {contract.padding} pixels"),
+    ]
+    return "## What it expects\n\n" + _table(("", ""), rows)
+
+
+def _gives(contract: ModelContract) -> str:
+    rows = [
+        (str(c.value), c.name, "#{:02x}{:02x}{:02x}".format(*c.color)) for c in contract.classes
+    ]
+    return "## What it gives\n\n" + _table(("value", "class", "colour"), rows)
+
+
+def _quality(contract: ModelContract) -> str:
+    lines = []
+    for part, values in contract.metrics.items():
+        if isinstance(values, Mapping):
+            rows = [(str(name), _figure(value)) for name, value in values.items()]
+            lines.append(f"### {part}\n\n" + _table(("measure", "value"), rows))
+    return "\n\n".join(["## How good it was", *lines]) if lines else ""
+
+
+def _training(contract: ModelContract) -> str:
+    rows = [(name, _figure(value)) for name, value in contract.split.items()]
+    rows += [(name, _figure(value)) for name, value in contract.options.items()]
+    rows += [("seed", str(contract.seed)), ("weights SHA-256", contract.weights_sha256)]
+    rows += [(f"version of {name}", version) for name, version in contract.versions.items()]
+    return "## How it was trained\n\n" + _table(("", ""), rows)
+
+
+def _caution(contract: ModelContract) -> str:
+    return (
+        "## Before you use it\n\n"
+        "It has seen only the places, dates and sensors of its training chips. On imagery of "
+        "another place, season or sensor, check a sample against outlines drawn by a person "
+        "(`geocity evaluate`, `geocity assess`) before you count with its map. A map of slums can "
+        "harm the people who live in them: share it as carefully as you would share a list of "
+        "their addresses."
+    )
+
+
+def _figure(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {_figure(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_figure(item) for item in value)
+    return str(value)
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    def line(cells: tuple[str, ...]) -> str:
+        return "| " + " | ".join(c.replace("|", "\\|").replace("\n", " ") for c in cells) + " |"
+
+    return "\n".join([line(head), line(tuple("---" for _ in head)), *(line(row) for row in rows)])
