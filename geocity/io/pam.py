@@ -110,8 +110,9 @@ def _statistics(counts: Mapping[int, int]) -> Element:
         "MEAN": repr(mean),
         "MINIMUM": str(min(valid)),
         "STDDEV": repr(math.sqrt(variance)),
-        "VALID_PERCENT": f"{100 * total / (total + counts.get(NODATA, 0)):.4g}",
     }
+    if NODATA in counts:
+        statistics["VALID_PERCENT"] = f"{100 * total / (total + counts[NODATA]):.4g}"
     return node(
         "Metadata",
         None,

@@ -19,6 +19,10 @@ Rgba = tuple[int, int, int, int]
 """(red, green, blue, alpha), 0 to 255."""
 Period = tuple[date, date]
 """First and last day."""
+Ramp = Sequence[tuple[float, Rgba]]
+"""(value, colour), values rising."""
+
+_POLYGON_GEOMETRY = "2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,5 +167,131 @@ def field_aliases(aliases: Mapping[str, str]) -> Element:
         *(
             node("alias", {"field": field, "index": index, "name": name})
             for index, (field, name) in enumerate(aliases.items())
+        ),
+    )
+
+
+def raster_document(renderer: Element, period: Period | None) -> str:
+    """Return the QML of a raster drawn pixel by pixel, with no smoothing that invents values."""
+    resampling = {
+        "zoomedInResamplingMethod": "nearestNeighbour",
+        "zoomedOutResamplingMethod": "nearestNeighbour",
+        "maxOversampling": 2,
+        "enabled": "false",
+    }
+    provider = node("provider", None, node("resampling", resampling))
+    return to_text(
+        node(
+            "qgis",
+            {"version": QGIS_VERSION, "styleCategories": "AllStyleCategories"},
+            temporal_range(period),
+            node("pipe", None, provider, renderer),
+            node("blendMode", text="0"),
+        )
+    )
+
+
+def raster_renderer(kind: str, band: int, *children: Element) -> Element:
+    """Return a raster renderer of one band."""
+    attributes = {"type": kind, "band": band, "opacity": 1, "alphaBand": -1, "nodataColor": ""}
+    return node("rasterrenderer", attributes, *children)
+
+
+def color_ramp_shader(ramp: Ramp, prefix: str) -> Element:
+    """Return an interpolated ramp from 0 to 1 with a continuous legend.
+
+    Args:
+        ramp: (value, colour) from 0 to 1, rising.
+        prefix: what stands before the numbers of the legend.
+    """
+    gradient = {
+        "color1": rgba(ramp[0][1]),
+        "color2": rgba(ramp[-1][1]),
+        "discrete": "0",
+        "rampType": "gradient",
+        "stops": ":".join(f"{value:g};{rgba(color)}" for value, color in ramp[1:-1]),
+    }
+    legend = {
+        "useContinuousLegend": 1,
+        "orientation": 2,
+        "direction": 0,
+        "prefix": prefix,
+        "suffix": "",
+        "minimumLabel": "",
+        "maximumLabel": "",
+    }
+    number = options({"decimals": "2", "show_trailing_zeros": "0"})
+    return node(
+        "colorrampshader",
+        {
+            "colorRampType": "INTERPOLATED",
+            "classificationMode": 1,
+            "clip": 0,
+            "labelPrecision": 2,
+            "minimumValue": 0,
+            "maximumValue": 1,
+        },
+        node("colorramp", {"name": "[source]", "type": "gradient"}, *settings(gradient)),
+        *(_ramp_item(value, color) for value, color in ramp),
+        node("rampLegendSettings", legend, node("numericFormat", {"id": "basic"}, number)),
+    )
+
+
+def _ramp_item(value: float, color: Rgba) -> Element:
+    attributes = {"value": value, "color": hex_color(color), "alpha": color[3]}
+    return node("item", {**attributes, "label": f"{value:.0%}"})
+
+
+def vector_document(renderer: Element, *children: Element, labels: Element | None = None) -> str:
+    """Return the QML of a polygon layer.
+
+    Args:
+        renderer: how the polygons are drawn.
+        children: time, aliases, map tip and whatever else.
+        labels: the text drawn on the polygons.
+    """
+    attributes = {
+        "version": QGIS_VERSION,
+        "styleCategories": "AllStyleCategories",
+        "labelsEnabled": int(labels is not None),
+        "simplifyDrawingHints": 1,
+        "simplifyDrawingTol": 1,
+        "simplifyLocal": 1,
+    }
+    parts = [renderer, *([] if labels is None else [labels]), *children]
+    return to_text(
+        node("qgis", attributes, *parts, node("layerGeometryType", text=_POLYGON_GEOMETRY))
+    )
+
+
+def text_labels(field: str, color: Rgba) -> Element:
+    """Return labels of a field, with a white halo, one inside each polygon."""
+    style = {
+        "fieldName": field,
+        "isExpression": 0,
+        "fontFamily": "Open Sans",
+        "fontSize": 9,
+        "fontSizeUnit": "Point",
+        "fontWeight": 63,
+        "textColor": rgba(color),
+        "textOpacity": 1,
+    }
+    halo = {
+        "bufferDraw": 1,
+        "bufferSize": 0.8,
+        "bufferSizeUnits": "MM",
+        "bufferColor": "255,255,255,230",
+        "bufferOpacity": 1,
+        "bufferJoinStyle": 128,
+    }
+    return node(
+        "labeling",
+        {"type": "simple"},
+        node(
+            "settings",
+            {"calloutType": "simple"},
+            node("text-style", style, node("text-buffer", halo)),
+            node("placement", {"placement": 1, "centroidInside": 1, "centroidWhole": 1}),
+            node("rendering", {"drawLabels": 1, "obstacle": 0}),
         ),
     )

@@ -3,22 +3,28 @@
 Colours come from the class table, so that raster, polygons, SLD and dashboard agree.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from geocity.core.classes import ClassTable
+from geocity.core.classes import ClassTable, Color
 from geocity.io.markup import node
 from geocity.io.qml import (
-    QGIS_VERSION,
+    FillLook,
     Period,
     Rgba,
+    categorized,
+    color_ramp_shader,
+    field_aliases,
     hex_color,
-    options,
-    rgba,
-    settings,
-    temporal_range,
-    to_text,
+    raster_document,
+    raster_renderer,
+    single_symbol,
+    temporal_field,
+    text_labels,
+    vector_document,
 )
+from geocity.io.staging import PathLike, staged
 
 PROBABILITY_RAMP: tuple[tuple[float, Rgba], ...] = (
     (0.0, (0, 0, 4, 0)),
@@ -29,6 +35,43 @@ PROBABILITY_RAMP: tuple[tuple[float, Rgba], ...] = (
     (1.0, (252, 255, 164, 255)),
 )
 """Matplotlib's perceptually even "inferno", fading out where the probability is low."""
+
+SPLIT_COLORS: Mapping[str, Color] = {
+    "train": (69, 117, 180),
+    "val": (253, 174, 97),
+    "test": (215, 48, 39),
+}
+"""Told apart by people who see colours differently too."""
+
+WARD_COLOR: Color = (55, 65, 81)
+
+POLYGON_FIELDS: Mapping[str, str] = {
+    "slum_id": "Settlement",
+    "class_id": "Class value",
+    "class": "Class",
+    "area_m2": "Area (m²)",
+    "perim_m": "Perimeter (m)",
+    "prob_mean": "Mean probability",
+    "prob_p10": "Probability that 90 % of its pixels exceed",
+    "n_px": "Pixels",
+    "date": "Date of the image",
+    "source": "Image",
+    "model": "Model",
+}
+"""The fields of slum polygons and what people read instead of their short names."""
+
+CHANGE_FIELDS: Mapping[str, str] = {
+    "change": "Change",
+    "from_date": "From",
+    "to_date": "To",
+    "area_m2": "Area (m²)",
+    "id_before": "Settlement before",
+    "id_after": "Settlement after",
+}
+"""The fields of change polygons and what people read instead of their short names."""
+
+_FILL_ALPHA = 90
+"""Imagery stays readable under a polygon."""
 
 
 def class_raster_qml(
@@ -47,19 +90,11 @@ def class_raster_qml(
     palette = node("colorPalette")
     for land_class in classes:
         hidden = see_through_background and land_class.value == 0
+        entry = {"value": land_class.value, "color": hex_color(land_class.color)}
         palette.append(
-            node(
-                "paletteEntry",
-                {
-                    "value": land_class.value,
-                    "color": hex_color(land_class.color),
-                    "alpha": 0 if hidden else 255,
-                    "label": land_class.name,
-                },
-            )
+            node("paletteEntry", {**entry, "alpha": 0 if hidden else 255, "label": land_class.name})
         )
-    renderer = node("rasterrenderer", _renderer_attributes("paletted"), palette)
-    return _raster_document(renderer, period)
+    return raster_document(raster_renderer("paletted", 1, palette), period)
 
 
 def probability_qml(class_name: str, *, band: int = 1, period: Period | None = None) -> str:
@@ -75,92 +110,151 @@ def probability_qml(class_name: str, *, band: int = 1, period: Period | None = N
     Returns:
         QML text.
     """
-    shader = node(
-        "colorrampshader",
-        {
-            "colorRampType": "INTERPOLATED",
-            "classificationMode": 1,
-            "clip": 0,
-            "labelPrecision": 2,
-            "minimumValue": 0,
-            "maximumValue": 1,
-        },
-        _gradient(PROBABILITY_RAMP),
-    )
-    for value, color in PROBABILITY_RAMP:
-        shader.append(
-            node(
-                "item",
-                {
-                    "value": value,
-                    "color": hex_color(color),
-                    "alpha": color[3],
-                    "label": f"{value:.0%}",
-                },
-            )
-        )
-    shader.append(_ramp_legend(f"p({class_name}) = "))
-    renderer = node(
-        "rasterrenderer",
-        {
-            **_renderer_attributes("singlebandpseudocolor", band),
-            "classificationMin": 0,
-            "classificationMax": 1,
-        },
-        node("rastershader", None, shader),
-    )
-    return _raster_document(renderer, period)
+    shader = node("rastershader", None, color_ramp_shader(PROBABILITY_RAMP, f"p({class_name}) = "))
+    renderer = raster_renderer("singlebandpseudocolor", band, shader)
+    renderer.set("classificationMin", "0")
+    renderer.set("classificationMax", "1")
+    return raster_document(renderer, period)
 
 
-def _renderer_attributes(kind: str, band: int = 1) -> dict[str, object]:
-    return {"type": kind, "band": band, "opacity": 1, "alphaBand": -1, "nodataColor": ""}
+def slum_polygons_qml(
+    classes: ClassTable, *, with_probability: bool, date_field: str | None
+) -> str:
+    """Return the style of the polygons made from a class raster, coloured by `class_id`.
 
+    Args:
+        classes: the classes that the layer holds; each becomes a row of the legend.
+        with_probability: whether the fields `prob_mean` and `prob_p10` are there.
+        date_field: the field with the date of the image; None if there is none.
 
-def _raster_document(renderer: Element, period: Period | None) -> str:
-    nearest = {"zoomedInResamplingMethod": "nearestNeighbour", "maxOversampling": 2}
-    provider = node(
-        "provider",
-        None,
-        node(
-            "resampling",
-            {**nearest, "zoomedOutResamplingMethod": "nearestNeighbour", "enabled": "false"},
-        ),
-    )
-    return to_text(
-        node(
-            "qgis",
-            {"version": QGIS_VERSION, "styleCategories": "AllStyleCategories"},
-            temporal_range(period),
-            node("pipe", None, provider, renderer),
-            node("blendMode", text="0"),
-        )
-    )
-
-
-def _gradient(ramp: Sequence[tuple[float, Rgba]]) -> Element:
-    stops = ":".join(f"{value:g};{rgba(color)}" for value, color in ramp[1:-1])
-    values = {
-        "color1": rgba(ramp[0][1]),
-        "color2": rgba(ramp[-1][1]),
-        "discrete": "0",
-        "rampType": "gradient",
-        "stops": stops,
+    Returns:
+        QML text with legend, names of fields, map tip and, with a date, temporal properties.
+    """
+    aliases = {
+        field: title
+        for field, title in POLYGON_FIELDS.items()
+        if (with_probability or not field.startswith("prob_"))
+        and (field != "date" or date_field is not None)
     }
-    return node("colorramp", {"name": "[source]", "type": "gradient"}, *settings(values))
-
-
-def _ramp_legend(prefix: str) -> Element:
-    number = options({"decimals": "2", "show_trailing_zeros": "0"})
-    return node(
-        "rampLegendSettings",
-        {
-            "useContinuousLegend": 1,
-            "orientation": 2,
-            "direction": 0,
-            "prefix": prefix,
-            "suffix": "",
-            "minimumLabel": "",
-            "maximumLabel": "",
-        },
-        node("numericFormat", {"id": "basic"}, number),
+    lines = [f"<b>{_shown('slum_id')}</b> {_shown('class')}", f"{_number('area_m2', 0)} m²"]
+    if with_probability:
+        lines.append(f"probability {_number('prob_mean', 2)}")
+    if date_field is not None:
+        lines.append(_day(date_field))
+    return vector_document(
+        categorized("class_id", [(str(c.value), c.name, _look(c.color)) for c in classes]),
+        temporal_field(date_field),
+        field_aliases(aliases),
+        *_preview("\"slum_id\" || ' · ' || format_number(\"area_m2\", 0) || ' m²'", lines),
     )
+
+
+def change_polygons_qml(changes: ClassTable) -> str:
+    """Return the style of change polygons, coloured by the field `change`.
+
+    Args:
+        changes: kinds of change by name, with their colours.
+
+    Returns:
+        QML text.
+    """
+    lines = [
+        f"<b>{_shown('change')}</b> {_number('area_m2', 0)} m²",
+        f"{_day('from_date')} to {_day('to_date')}",
+    ]
+    return vector_document(
+        categorized("change", [(c.name, c.name, _look(c.color, 150)) for c in changes]),
+        temporal_field("to_date"),
+        field_aliases(CHANGE_FIELDS),
+        *_preview("\"change\" || ' · ' || format_number(\"area_m2\", 0) || ' m²'", lines),
+    )
+
+
+def wards_qml(name_field: str) -> str:
+    """Return the style of wards or other units: an outline and the name.
+
+    Args:
+        name_field: the field with the names.
+
+    Returns:
+        QML text.
+    """
+    look = FillLook(fill=(0, 0, 0, 0), outline=(*WARD_COLOR, 255), outline_mm=0.5)
+    return vector_document(
+        single_symbol(look),
+        temporal_field(None),
+        *_preview(_field(name_field), [f"<b>{_shown(name_field)}</b>"]),
+        labels=text_labels(name_field, (*WARD_COLOR, 255)),
+    )
+
+
+def chip_split_qml(field: str = "split") -> str:
+    """Return the style of the outlines of chips, coloured by the part they belong to.
+
+    Args:
+        field: the field that says `train`, `val` or `test`.
+
+    Returns:
+        QML text.
+    """
+    categories = [(part, part, _look(color, 70)) for part, color in SPLIT_COLORS.items()]
+    # A category without a value takes all that is left, such as chips dropped for the gap.
+    other = ("", "left out", FillLook((128, 128, 128, 40), (128, 128, 128, 160), 0.2))
+    return vector_document(
+        categorized(field, [*categories, other]),
+        temporal_field(None),
+        *_preview(_field(field), [f"<b>{_shown(field)}</b>"]),
+    )
+
+
+def write_sidecar_style(vector_path: PathLike, qml: str, sld: str | None = None) -> Path:
+    """Write a style beside a vector file, where QGIS looks for it.
+
+    For formats that cannot carry a style; a GeoPackage can, see `geopackage_styles`.
+
+    Args:
+        vector_path: the shapefile, GeoJSON …; no raster beside it may have the same stem, or the
+            two would share one style.
+        qml: the QGIS style.
+        sld: the same for GeoServer and others.
+
+    Returns:
+        The path of the `.qml`.
+    """
+    path = Path(vector_path).with_suffix(".qml")
+    with staged(path, overwrite=True) as stage:
+        stage.path.write_text(qml, encoding="utf-8")
+        if sld is not None:
+            stage.sidecar(".sld").write_text(sld, encoding="utf-8")
+    return path
+
+
+def _look(color: Color, alpha: int = _FILL_ALPHA) -> FillLook:
+    return FillLook(fill=(*color, alpha), outline=(*color, 255))
+
+
+def _shown(field: str) -> str:
+    """Return a map tip's reference to a text field; a name from data must not act as HTML."""
+    return f"[% replace(replace({_field(field)}, '&', '&amp;'), '<', '&lt;') %]"
+
+
+def _number(field: str, decimals: int) -> str:
+    return f"[% format_number({_field(field)}, {decimals}) %]"
+
+
+def _day(field: str) -> str:
+    return f"[% format_date({_field(field)}, 'yyyy-MM-dd') %]"
+
+
+def _field(name: str) -> str:
+    """Return a field as QGIS expressions spell it."""
+    quoted = name.replace('"', '""')
+    return f'"{quoted}"'
+
+
+def _preview(expression: str, lines: list[str]) -> list[Element]:
+    """Return the name of a feature in lists and its map tip."""
+    return [
+        node("previewExpression", text=expression),
+        node("mapTip", text="<br>".join(lines)),
+    ]

@@ -54,6 +54,10 @@ def test_statistics_leave_nodata_out() -> None:
     assert found["STATISTICS_VALID_PERCENT"] == 50
 
 
+def test_without_a_count_of_nodata_no_share_of_valid_pixels_is_told() -> None:
+    assert "VALID_PERCENT" not in class_raster_pam(SLUMS, {0: 1, 1: 2})
+
+
 def test_no_statistics_without_a_valid_pixel() -> None:
     assert "STATISTICS" not in class_raster_pam(SLUMS, {255: 4})
     assert "STATISTICS" not in class_raster_pam(SLUMS, None)
