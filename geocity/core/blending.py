@@ -159,8 +159,9 @@ class Blender:
         """Take the next tile's scores and give back what they settle.
 
         Args:
-            scores: shape (channels, tile, tile); its border is overwritten. None for a tile that
-                was not run because nobody asks for the pixels it has a say in: zeros.
+            scores: what the tile says of its :meth:`support`, shape (channels, rows, cols);
+                overwritten. None for a tile that was not run because nobody asks for the pixels
+                it has a say in: zeros.
 
         Returns:
             The settled window of the scene and its scores (channels, rows, cols), both cut to the
@@ -174,12 +175,11 @@ class Blender:
         row, col = self._next
         tile = self.plan.at(row, col)
         support = self.support(tile)
-        if scores is None:
-            part = np.zeros((self._channels, *support.shape), np.float32)
-        elif scores.shape != (self._channels, *tile.read.shape):
-            raise ValueError(f"scores of shape {scores.shape} do not fit {tile}")
-        else:
-            part = scores[(slice(None), *support.shift(-tile.read.row, -tile.read.col).slices)]
+        shape = (self._channels, *support.shape)
+        part = np.zeros(shape, np.float32) if scores is None else scores
+        if part.shape != shape:
+            raise ValueError(f"scores of shape {part.shape} do not fit {tile}, expected {shape}")
+        if scores is not None:
             self._weigh(part, row, col)
         block = self._settle(part, row, col)
         self._next = next(self._order, None)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from geocity.core.blending import Blender, fade_in, fade_reach
 from geocity.core.grid import Window
 from geocity.core.padding import pad_reflect
-from geocity.core.tiles import TilePlan, plan_tiles
+from geocity.core.tiles import Tile, TilePlan, plan_tiles
 
 shapes = st.tuples(st.integers(1, 30), st.integers(1, 30))
 
@@ -26,12 +26,17 @@ def regions(draw: st.DrawFn, shape: tuple[int, int]) -> Window:
     return Window(row, col, rows, cols)
 
 
+def cut(scores: np.ndarray, tile: Tile, window: Window) -> np.ndarray:
+    """What a tile says of a window."""
+    return scores[(slice(None), *window.shift(-tile.read.row, -tile.read.col).slices)]
+
+
 def run(plan, model, channels, region=None, blend=True) -> np.ndarray:
     """Feed every tile and put the blocks together, each pixel exactly once."""
     blender = Blender(plan, channels, region=region, blend=blend)
     out = np.full((channels, *plan.shape), np.nan, np.float32)
     for tile in blender.tiles():
-        block = blender.add(model(tile))
+        block = blender.add(cut(model(tile), tile, blender.support(tile)))
         if block is not None:
             window, scores = block
             target = out[(slice(None), *window.slices)]
@@ -125,9 +130,7 @@ def test_without_blending_each_pixel_is_the_centre_of_one_tile(plan):
     model = noise(1, plan.tile)
     expected = np.zeros((1, *plan.shape), np.float32)
     for tile in plan:
-        expected[(slice(None), *tile.keep.slices)] = model(tile)[
-            (slice(None), *tile.keep.shift(-tile.read.row, -tile.read.col).slices)
-        ]
+        expected[(slice(None), *tile.keep.slices)] = cut(model(tile), tile, tile.keep)
     np.testing.assert_array_equal(run(plan, model, 1, blend=False), expected)
 
 
@@ -151,10 +154,11 @@ def test_support_is_all_that_a_tile_has_a_say_in(plan, data, blend):
 
 
 def test_a_tile_left_out_counts_as_zeros():
-    plan = plan_tiles((12, 12), 12, 2)
-    one = np.ones((1, 12, 12), np.float32)
-    blender = Blender(plan, 1)
-    blocks = [blender.add(None if i == 0 else one.copy()) for i in range(len(blender))]
+    blender = Blender(plan_tiles((12, 12), 12, 2), 1)
+    blocks = []
+    for index, tile in enumerate(blender.tiles()):
+        ones = np.ones((1, *blender.support(tile).shape), np.float32)
+        blocks.append(blender.add(ones if index else None))
     assert blocks[0][1].max() == 0
     assert blocks[-1][1][0, 0, 0] == 1 - (1 - fade_in(4)[0]) ** 2
     assert blocks[-1][1][0, -1, -1] == 1
@@ -182,7 +186,7 @@ def test_waiting_costs_strips_not_rows_of_tiles():
 def test_misuse_is_refused():
     blender = Blender(plan_tiles((4, 4), 8, 1), 1)
     with pytest.raises(ValueError, match="do not fit"):
-        blender.add(np.zeros((1, 8, 7), np.float32))
-    blender.add(np.zeros((1, 8, 8), np.float32))
+        blender.add(np.zeros((1, 8, 8), np.float32))
+    blender.add(np.zeros((1, 4, 4), np.float32))
     with pytest.raises(ValueError, match="already"):
         blender.add(None)
