@@ -76,13 +76,16 @@ def decide(
     """
     table = np.asarray(values, np.uint8)
     has_background = bool(table[0] == 0)
+    chosen: NDArray[np.uint8]
     if len(table) == 2 and len(layers) == 1:
         if thresholds is None or has_background:
             is_second = layers[0] > 0.5 if thresholds is None else layers[0] >= thresholds[1]
-            return np.where(is_second, table[1], table[0])
+            chosen = np.where(is_second, table[1], table[0])
+            return chosen
         layers = np.concatenate([1 - layers, layers])
     if thresholds is None:
-        return np.take(table, layers.argmax(axis=0))
+        chosen = np.take(table, layers.argmax(axis=0))
+        return chosen
     first = int(has_background)
     limits = np.asarray(thresholds, np.float32)[first:, None, None]
     reached = np.where(layers[first:] >= limits, layers[first:], np.float32(-1))
