@@ -3,7 +3,7 @@
 Colours come from the class table, so that raster, polygons, SLD and dashboard agree.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
@@ -72,6 +72,41 @@ CHANGE_FIELDS: Mapping[str, str] = {
 
 _FILL_ALPHA = 90
 """Imagery stays readable under a polygon."""
+
+
+def imagery_qml(
+    bands: tuple[int, int, int] | tuple[int],
+    limits: Sequence[tuple[float, float]],
+    *,
+    alpha_band: int | None = None,
+    period: Period | None = None,
+) -> str:
+    """Return the style of imagery: three bands in colour, or one in grey.
+
+    Args:
+        bands: red, green and blue, or grey; counted from 1.
+        limits: for each of them the values drawn darkest and brightest.
+        alpha_band: the band that says what is transparent.
+        period: when the image was the newest one, for QGIS's temporal controller.
+
+    Returns:
+        QML text.
+    """
+    channels = ("red", "green", "blue") if len(bands) == 3 else ("gray",)
+    kind = "multibandcolor" if len(bands) == 3 else "singlebandgray"
+    renderer = raster_renderer(kind, bands[0])
+    renderer.set("alphaBand", str(alpha_band if alpha_band is not None else -1))
+    del renderer.attrib["band"]
+    for channel, band, (low, high) in zip(channels, bands, limits, strict=True):
+        renderer.set(f"{channel}Band", str(band))
+        stretch = {"minValue": f"{low:g}", "maxValue": f"{high:g}"}
+        values = [node(key, text=value) for key, value in stretch.items()]
+        algorithm = node("algorithm", text="StretchToMinimumMaximum")
+        tag = f"{channel}ContrastEnhancement" if len(bands) == 3 else "contrastEnhancement"
+        renderer.append(node(tag, None, *values, algorithm))
+    if len(bands) == 1:
+        renderer.set("gradient", "BlackToWhite")
+    return raster_document(renderer, period)
 
 
 def class_raster_qml(

@@ -9,8 +9,13 @@ import sys
 
 from qgis.core import (
     QgsApplication,
+    QgsCoordinateReferenceSystem,
+    QgsExpression,
+    QgsExpressionContext,
     QgsExpressionContextUtils,
     QgsLayoutExporter,
+    QgsLayoutItemLabel,
+    QgsLayoutItemLegend,
     QgsMapRendererParallelJob,
     QgsMapSettings,
     QgsProject,
@@ -71,8 +76,6 @@ def colors(symbol):
 
 
 def tips(layer):
-    from qgis.core import QgsExpression, QgsExpressionContext
-
     found = []
     for feature in layer.getFeatures():
         context = QgsExpressionContext(QgsExpressionContextUtils.globalProjectLayerScopes(layer))
@@ -96,6 +99,7 @@ def project(path):
         "read": ok,
         "title": read.title(),
         "crs": read.crs().authid(),
+        "wkt": read.crs().toWkt(QgsCoordinateReferenceSystem.WKT2_2018),
         "tree": tree(read.layerTreeRoot()),
         "layers": [describe(layer) for layer in read.layerTreeRoot().layerOrder()],
         "view": [view.xMinimum(), view.yMinimum(), view.xMaximum(), view.yMaximum()],
@@ -144,7 +148,14 @@ def layout(path, out, dpi=100):
     settings.dpi = float(dpi)
     result = QgsLayoutExporter(chosen).exportToImage(out, settings)
     items = sorted({type(i).__name__ for i in chosen.items() if hasattr(i, "displayName")})
-    return {"result": int(result), "items": items}
+    labels = [i for i in chosen.items() if isinstance(i, QgsLayoutItemLabel)]
+    legend = next(i for i in chosen.items() if isinstance(i, QgsLayoutItemLegend))
+    return {
+        "result": int(result),
+        "items": items,
+        "texts": [label.currentText() for label in sorted(labels, key=lambda i: i.zValue())],
+        "legend": [layer.name() for layer in legend.model().rootGroup().findLayers()],
+    }
 
 
 COMMANDS = {
