@@ -1,0 +1,100 @@
+"""From a model file to OpenVINO's own format, in a process of its own.
+
+Reading the network takes torch, which alone takes hundreds of megabytes and seconds; running it
+does not. So the conversion happens once per model, in a child process (``python -m
+geocity.models.openvino_conversion MODEL FOLDER TILE``), and its result is cached.
+"""
+
+import hashlib
+import logging
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from geocity.errors import ModelError
+from geocity.io.model_packages import ModelPackage, read_model
+from geocity.io.user_cache import cached_folder
+from geocity.models.openvino_runtime import openvino
+
+logger = logging.getLogger(__name__)
+
+NETWORK = "network.xml"
+_VERSION = "1"  # of this conversion; another one makes the cache start anew
+_TRACED_AT = 128
+_CHECKED_AT = (192, 160)
+_TOLERANCE = 1e-3
+
+
+def converted(package: ModelPackage, tile: int) -> Path:
+    """Return the network of a model file as OpenVINO reads it, from the cache if it can.
+
+    Args:
+        package: the model.
+        tile: side of the tiles it will see; counts only for networks that work at one size.
+
+    Raises:
+        ModelError: if it cannot be converted.
+    """
+
+    def make(folder: Path) -> None:
+        logger.info("Preparing the model for this processor; this is done once per model.")
+        _convert_in_child(package.path, folder, tile)
+
+    contract = package.contract
+    told = (contract.weights_sha256, contract.architecture, contract.encoder, str(tile))
+    version = openvino().get_version()
+    key = hashlib.sha256("\n".join((*told, version, _VERSION)).encode()).hexdigest()[:32]
+    return cached_folder("openvino", key, make) / NETWORK
+
+
+def _convert_in_child(model: Path, folder: Path, tile: int) -> None:
+    command = [sys.executable, "-m", __name__, str(model.resolve()), str(folder), str(tile)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0 or not (folder / NETWORK).exists():
+        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        raise ModelError(
+            f"{model} cannot be prepared for OpenVINO ({last[:300]}); "
+            "run it with torch instead (--engine torch)."
+        )
+
+
+def convert(model: Path, folder: Path, tile: int) -> None:
+    """Convert a model file, and make sure that the copy answers as the original does.
+
+    The network is traced at one size and left free to run at any. Where that gives another answer
+    than torch at a second size (some decoders remember the size), it is traced at the tile's size.
+    """
+    import torch
+
+    from geocity.models.networks import load_network
+
+    ov = openvino()
+    package = read_model(model)
+    network = load_network(package)
+    bands = len(package.contract.bands)
+    example = torch.zeros(1, bands, _TRACED_AT, _TRACED_AT)
+    with torch.inference_mode():
+        free = ov.convert_model(network, example_input=example, input=[-1, bands, -1, -1])
+        if not _agrees(ov, free, network, bands):
+            fixed = torch.zeros(1, bands, tile, tile)
+            free = ov.convert_model(network, example_input=fixed, input=[1, bands, tile, tile])
+    ov.save_model(free, folder / NETWORK, compress_to_fp16=False)
+
+
+def _agrees(ov: Any, converted_network: Any, network: Any, bands: int) -> bool:
+    import torch
+
+    pixels = torch.rand((1, bands, *_CHECKED_AT), generator=torch.Generator().manual_seed(0)) - 0.5
+    expected = network(pixels).numpy()
+    options = {"INFERENCE_PRECISION_HINT": "f32"}
+    try:
+        found = ov.compile_model(converted_network, "CPU", options)(pixels.numpy())[0]
+    except RuntimeError:
+        return False
+    apart = abs(found - expected).max()
+    return bool(apart <= _TOLERANCE * max(1.0, abs(expected).max()))
+
+
+if __name__ == "__main__":
+    convert(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
