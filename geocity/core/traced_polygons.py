@@ -1,0 +1,113 @@
+"""Regions of a class raster as polygons along the pixel edges, many at a time."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import shapely
+from affine import Affine
+from numpy.typing import NDArray
+
+from geocity.core.rings import Rings, offsets_of, ragged_index, unpack
+
+_COLUMN_FLIP = (1 << 32) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class TracedPolygons:
+    """Regions as polygons along the pixel edges.
+
+    They are sorted by their lowest edge and along it from left to right, which does not depend on
+    how the raster was cut; the outer ring of each comes first.
+
+    Attributes:
+        values: class of each polygon.
+        n_px: its pixels.
+        rings: all rings, by polygon.
+        offsets: where the rings of each polygon begin, and the end.
+        prob_mean: mean probability of its pixels (NaN where none is known), or None.
+        prob_p10: their tenth percentile, or None.
+    """
+
+    values: NDArray[np.uint8]
+    n_px: NDArray[np.int64]
+    rings: Rings
+    offsets: NDArray[np.int64]
+    prob_mean: NDArray[np.float64] | None = None
+    prob_p10: NDArray[np.float64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> "TracedPolygons":
+        """Return some of the polygons, in the order asked for."""
+        index = np.flatnonzero(which) if which.dtype == np.bool_ else which
+        sizes = np.diff(self.offsets)[index]
+        return TracedPolygons(
+            self.values[index],
+            self.n_px[index],
+            self.rings.take(ragged_index(self.offsets[index], sizes)),
+            offsets_of(sizes),
+            None if self.prob_mean is None else self.prob_mean[index],
+            None if self.prob_p10 is None else self.prob_p10[index],
+        )
+
+    def with_probability(
+        self,
+        mean: NDArray[np.float64],
+        tenth: NDArray[np.float64],
+        regions: NDArray[np.int64],
+    ) -> "TracedPolygons":
+        """Return the same polygons with the probabilities of their regions."""
+        return replace(self, prob_mean=mean[regions], prob_p10=tenth[regions])
+
+    def geometries(self, transform: Affine | None = None) -> NDArray[np.object_]:
+        """Return shapely polygons.
+
+        Args:
+            transform: from (column, row) to (x, y); without it the coordinates are pixels.
+        """
+        sizes = self.rings.sizes + 1
+        index = ragged_index(self.rings.offsets[:-1], sizes)
+        ends = np.cumsum(sizes)
+        index[ends - 1] = self.rings.offsets[:-1]  # close every ring
+        rows, cols = unpack(self.rings.corners[index])
+        coordinates = np.empty((len(index), 2))
+        if transform is None:
+            coordinates[:, 0], coordinates[:, 1] = cols, rows
+        else:
+            coordinates[:, 0] = transform.a * cols + transform.b * rows + transform.c
+            coordinates[:, 1] = transform.d * cols + transform.e * rows + transform.f
+        offsets = (offsets_of(sizes), self.offsets)
+        polygons = shapely.from_ragged_array(shapely.GeometryType.POLYGON, coordinates, offsets)
+        return np.asarray(polygons, dtype=object)
+
+
+def assemble(
+    rings: Rings, regions: NDArray[np.int64], values: NDArray[np.uint8]
+) -> tuple[TracedPolygons, NDArray[np.int64]]:
+    """Put the rings of complete regions together to polygons.
+
+    Args:
+        rings: outer rings and holes in any order, none touching itself.
+        regions: region number of each ring.
+        values: class of each region, by its number.
+
+    Returns:
+        The polygons, and the region of each.
+    """
+    rings = rings.starting_first()
+    areas = rings.signed_areas()
+    is_hole = areas < 0
+    starts = rings.offsets[:-1]
+    outer = np.flatnonzero(~is_hole)
+    position = np.zeros(len(values), np.int64)
+    if len(rings):
+        # The lowest corner, and of those the leftmost: no two regions share it.
+        position[regions[outer]] = np.maximum.reduceat(rings.corners ^ _COLUMN_FLIP, starts)[outer]
+    order = np.lexsort((rings.corners[starts], is_hole, position[regions]))
+    owner = regions[order]
+    first = np.flatnonzero(~is_hole[order])
+    members = owner[first]
+    offsets = np.append(first, len(order))
+    n_px = np.add.reduceat(areas[order], first) if len(first) else np.empty(0, np.int64)
+    return TracedPolygons(values[members], n_px, rings.take(order), offsets), members
