@@ -1,0 +1,42 @@
+"""Outlines in another CRS: brought over so that straight edges stay where they lie."""
+
+import geopandas
+import pyproj
+import shapely
+
+from geocity.core.grid import same_crs
+
+# A straight edge of this length bends by a few millimetres between any two CRS in use for cities.
+_LONGEST_EDGE_M = 250.0
+_METRES_PER_DEGREE = 111_320.0
+
+
+def reproject_outlines(frame: geopandas.GeoDataFrame, crs: pyproj.CRS) -> geopandas.GeoDataFrame:
+    """Reproject polygons, long edges split first.
+
+    A straight edge in one CRS is a curve in another. Moving its two ends alone would shift its
+    middle: by metres for an edge of ten kilometres.
+
+    Args:
+        frame: with a CRS.
+        crs: the one that is wanted.
+
+    Returns:
+        A new frame; the same one where nothing changes.
+
+    Raises:
+        ValueError: if the frame has no CRS.
+    """
+    source = frame.crs
+    if source is None:
+        raise ValueError("outlines without a CRS cannot be reprojected")
+    if same_crs(source, crs):
+        return frame
+    unit = source.axis_info[0].unit_conversion_factor if source.is_projected else 0.0
+    longest = _LONGEST_EDGE_M / (unit or _METRES_PER_DEGREE)
+    split = frame.set_geometry(
+        geopandas.GeoSeries(
+            shapely.segmentize(frame.geometry.to_numpy(), longest), frame.index, crs=source
+        )
+    )
+    return split.to_crs(crs)

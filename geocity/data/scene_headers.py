@@ -1,0 +1,112 @@
+"""What scenes say about themselves before a pixel is read, and which of them belong together."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from torchgeo.datasets.utils import disambiguate_timestamp
+
+from geocity.core.grid import Grid, same_crs
+from geocity.core.mosaic import Mosaic, group_mosaics
+from geocity.errors import BandMismatchError, GridMismatchError, InputError
+from geocity.io.rasters import Scene
+
+
+@dataclass(frozen=True)
+class SceneImage:
+    """Scenes of one date that lie side by side on one pixel lattice, read as one.
+
+    Attributes:
+        mosaic: where the scenes lie on the image's grid.
+        time: when it was taken; all of time where the files do not say.
+    """
+
+    mosaic: Mosaic
+    time: "pd.Interval[pd.Timestamp]"
+
+    @property
+    def grid(self) -> Grid:
+        """Return the grid of the image."""
+        return self.mosaic.grid
+
+
+@dataclass(frozen=True)
+class SceneHeader:
+    """What the header of a scene says.
+
+    Attributes:
+        path: of the file.
+        grid: where its pixels are.
+        bands: their names.
+        dtype: of the pixels.
+        time: when it was taken; all of time where the file does not say.
+    """
+
+    path: str
+    grid: Grid
+    bands: tuple[str, ...]
+    dtype: np.dtype[Any]
+    time: "pd.Interval[pd.Timestamp]"
+
+
+def interval_of(scene: Scene, regex: str, date_format: str) -> "pd.Interval[pd.Timestamp]":
+    """Return when a scene was taken: by the subclass's own pattern, else by what the file says."""
+    if "(?P<date>" in regex:
+        match = re.match(regex, scene.path.name, re.VERBOSE)
+        if match is None:
+            raise InputError(f"The name {scene.path.name} does not fit the pattern {regex!r}.")
+        start, stop = disambiguate_timestamp(match.group("date"), date_format)
+        return pd.Interval(start, stop, closed="both")
+    if scene.date is None:
+        return pd.Interval(pd.Timestamp.min, pd.Timestamp.max, closed="both")
+    start, stop = disambiguate_timestamp(scene.date.strftime("%Y%m%d"), "%Y%m%d")
+    return pd.Interval(start, stop, closed="both")
+
+
+def refuse_mixture(first: SceneHeader, other: SceneHeader) -> None:
+    """Refuse two scenes that cannot be read together.
+
+    Raises:
+        BandMismatchError: if bands or number types differ.
+        GridMismatchError: if the CRS differ.
+    """
+    if other.dtype != first.dtype or len(other.bands) != len(first.bands):
+        raise BandMismatchError(
+            f"{other.path} has {len(other.bands)} bands of {other.dtype} and {first.path} "
+            f"{len(first.bands)} of {first.dtype}; scenes that are read together must agree, so "
+            "convert one of them (gdal_translate -ot, -b)."
+        )
+    if not same_crs(other.grid.crs, first.grid.crs):
+        raise GridMismatchError(
+            f"{other.path} is in {other.grid.crs.name} and {first.path} in {first.grid.crs.name}; "
+            "scenes that are read together must share a CRS, so warp one of them (gdalwarp -t_srs)."
+        )
+
+
+def band_positions(first: SceneHeader, bands: Sequence[str] | None) -> list[int]:
+    """Return the 0-based positions of named bands; of all bands for None.
+
+    Raises:
+        BandMismatchError: if a band is missing.
+    """
+    wanted = first.bands if bands is None else tuple(bands)
+    absent = [name for name in wanted if name not in first.bands]
+    if absent:
+        raise BandMismatchError(
+            f"{first.path} has no band {', '.join(absent)}; it has {', '.join(first.bands)}."
+        )
+    return [first.bands.index(name) for name in wanted] if bands else list(range(len(wanted)))
+
+
+def group_images(headers: Sequence[SceneHeader]) -> tuple[SceneImage, ...]:
+    """Put scenes that share a date and a lattice, and touch, into one image each."""
+    images = []
+    for time in dict.fromkeys(header.time for header in headers):
+        members = [i for i, header in enumerate(headers) if header.time == time]
+        for mosaic in group_mosaics([headers[i].grid for i in members]):
+            placed = tuple((members[member], window) for member, window in mosaic.members)
+            images.append(SceneImage(Mosaic(mosaic.grid, placed), time))
+    return tuple(images)

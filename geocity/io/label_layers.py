@@ -1,0 +1,124 @@
+"""Outlines as labels: one layer read whole, checked, and put into a scene's CRS."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import geopandas
+import pyogrio
+import pyproj
+import shapely
+from pyogrio.errors import DataLayerError, DataSourceError
+
+from geocity.core.grid import same_crs
+from geocity.core.reproject import reproject_outlines
+from geocity.errors import InputError, LabelError, MissingCRSError
+from geocity.io.staging import PathLike
+
+logger = logging.getLogger(__name__)
+
+
+def is_vector(path: PathLike) -> bool:
+    """Tell whether a file is a vector layer that can be read; a raster or a broken file is not."""
+    if Path(path).suffix.lower() == ".parquet":
+        return True
+    try:
+        return len(pyogrio.list_layers(path)) > 0
+    except (DataSourceError, DataLayerError):
+        return False
+
+
+def read_layer(path: PathLike, layer: str | None = None) -> geopandas.GeoDataFrame:
+    """Read a layer with its attributes, features without geometry left out.
+
+    Args:
+        path: anything that pyogrio reads, or GeoParquet.
+        layer: its name; the first one by default.
+
+    Raises:
+        InputError: if it cannot be read, or has several layers and none is named.
+        MissingCRSError: if it has no coordinate reference system.
+        LabelError: if it has no feature with a geometry.
+    """
+    frame = _read(Path(path), layer)
+    if frame.crs is None:
+        raise MissingCRSError(
+            f"{path} has no coordinate reference system; assign the right one first "
+            "(Assign Projection in QGIS)."
+        )
+    frame = frame[~(frame.geometry.isna() | frame.geometry.is_empty)]
+    if frame.empty:
+        raise LabelError(f"{path} holds no feature with a geometry; is it the right layer?")
+    return frame.reset_index(drop=True)
+
+
+def _read(path: Path, layer: str | None) -> geopandas.GeoDataFrame:
+    if not path.exists() and not str(path).startswith("/vsi"):
+        raise InputError(f"{path} does not exist; check the name and the folder.")
+    try:
+        if path.suffix.lower() == ".parquet":
+            return geopandas.read_parquet(path)
+        layers = [str(name) for name, kind in pyogrio.list_layers(path) if kind is not None]
+        if layer is None and len(layers) > 1:
+            raise InputError(
+                f"{path} has several layers ({', '.join(layers)}); save the one that is meant to a "
+                "file of its own, or name it."
+            )
+        return geopandas.read_file(path, layer=layer or (layers[0] if layers else None))
+    except (DataSourceError, DataLayerError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"{path} cannot be opened as a vector layer: {error}; is it complete, "
+            "and a format that GDAL reads?"
+        ) from error
+
+
+def in_crs(
+    frame: geopandas.GeoDataFrame, crs: pyproj.CRS, path: PathLike
+) -> geopandas.GeoDataFrame:
+    """Return outlines in another CRS, and say so in the log."""
+    if frame.crs is not None and not same_crs(frame.crs, crs):
+        logger.info(
+            "%s is in %s and is reprojected to the scene's %s.", path, frame.crs.name, crs.name
+        )
+    return reproject_outlines(frame, crs)
+
+
+def read_area(path: PathLike, crs: pyproj.CRS) -> shapely.Geometry:
+    """Read polygons that mean an area, dissolved into one, in a CRS.
+
+    Raises:
+        LabelError: if the layer holds no polygon.
+    """
+    frame = in_crs(read_layer(path), crs, path)
+    return shapely.union_all(mended(polygons_only(frame, path)).geometry.to_numpy())
+
+
+def polygons_only(frame: geopandas.GeoDataFrame, path: PathLike) -> geopandas.GeoDataFrame:
+    """Return the features that are polygons.
+
+    Raises:
+        LabelError: if none is.
+    """
+    areal = frame.geometry.geom_type.isin(["Polygon", "MultiPolygon"])
+    if not areal.any():
+        kinds = ", ".join(sorted(set(frame.geometry.geom_type)))
+        raise LabelError(
+            f"{path} holds {kinds} and no polygon; draw outlines, or give points and lines a width "
+            "(--buffer)."
+        )
+    if not areal.all():
+        logger.warning("%d features of %s are no polygons; they are left out.", sum(~areal), path)
+    return frame[areal]
+
+
+def mended(frame: geopandas.GeoDataFrame) -> geopandas.GeoDataFrame:
+    """Return the frame with invalid polygons (crossing outlines) made valid."""
+    broken = ~frame.geometry.is_valid
+    if not broken.any():
+        return frame
+    logger.warning("%d polygons had crossing outlines and were mended.", int(broken.sum()))
+    geometries: Any = frame.geometry.copy()
+    geometries[broken] = shapely.make_valid(geometries[broken].to_numpy())
+    return frame.set_geometry(geometries)
