@@ -202,7 +202,7 @@ small_rasters = st.integers(1, 3).flatmap(
 
 @pytest.mark.parametrize(("neighbors", "threshold"), MODES)
 @given(values=small_rasters)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_equals_the_slow_twin(neighbors, threshold, values):
     np.testing.assert_array_equal(
         majority_filter(values, neighbors=neighbors, threshold=threshold),

@@ -38,13 +38,13 @@ rasters = arrays(
 
 
 @given(values=rasters, size=st.sampled_from([3, 5, 7, 31]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_equals_the_slow_twin(values, size):
     np.testing.assert_array_equal(modal_filter(values, size), slow_modal(values, size))
 
 
 @given(values=rasters, size=st.sampled_from([3, 5, 9]), data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_block_with_its_halo_equals_that_part_of_the_whole(values, size, data):
     rows, cols = values.shape
     reach = size // 2

@@ -79,7 +79,7 @@ sizes = st.integers(0, 9)
 
 
 @given(values=rasters, min_cells=sizes, min_hole_cells=sizes)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_equals_the_slow_twin(values, min_cells, min_hole_cells):
     np.testing.assert_array_equal(
         sieve(values, min_cells=min_cells, min_hole_cells=min_hole_cells),
@@ -93,7 +93,7 @@ def test_equals_the_slow_twin(values, min_cells, min_hole_cells):
     min_hole_cells=sizes,
     block=st.tuples(st.integers(1, 5), st.integers(1, 5)),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_blocks_of_any_size_give_the_same(values, min_cells, min_hole_cells, block):
     options = {"min_cells": min_cells, "min_hole_cells": min_hole_cells}
     np.testing.assert_array_equal(sieve(values, block=block, **options), sieve(values, **options))
@@ -136,7 +136,7 @@ def test_a_larger_raster_in_strips_and_against_the_twin(classes):
 
 
 @given(values=rasters, block=st.tuples(st.integers(1, 5), st.integers(1, 5)))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_patch_graph_is_that_of_flood_fill(values, block):
     builder = PatchGraphBuilder(values.shape)
     for window in blocks(values.shape, block):
