@@ -7,8 +7,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
-from geocity.core.grid import blocks
-from geocity.core.patches import PatchGraphBuilder
 from geocity.core.sieve import cells_for_area, sieve
 
 N = 255
@@ -135,28 +133,6 @@ def test_a_larger_raster_in_strips_and_against_the_twin(classes):
         )
 
 
-@given(values=rasters, block=st.tuples(st.integers(1, 5), st.integers(1, 5)))
-@settings(max_examples=60)
-def test_the_patch_graph_is_that_of_flood_fill(values, block):
-    builder = PatchGraphBuilder(values.shape)
-    for window in blocks(values.shape, block):
-        builder.add(values[window.slices], window)
-    graph, _ = builder.finish()
-    flooded = flood(values)
-    assert (graph.classes[0], graph.cells[0]) == (N, 0)
-    assert sorted(zip(graph.classes[1:], graph.cells[1:], strict=True)) == sorted(
-        (own, len(cells)) for own, cells, _ in flooded
-    )
-    # Each side between two patches is met twice in the flood, one against the outside once.
-    sides = {True: 0, False: 0}
-    for _, _, border in flooded:
-        for b in border:
-            sides[b is None or values[b] == N] += 1
-    outer = graph.links.first == 0
-    assert graph.links.length[outer].sum() == sides[True]
-    assert graph.links.length[~outer].sum() * 2 == sides[False]
-
-
 def draw(text):
     return np.array([[N if c == "N" else int(c) for c in row] for row in text.split("/")], np.uint8)
 
@@ -224,9 +200,3 @@ def test_small_rasters_of_one_class(fill, shape):
 def test_refuses_other_arrays():
     with pytest.raises(ValueError, match="uint8"):
         sieve(np.zeros((3, 3)))
-
-
-def test_blocks_must_follow_each_other():
-    builder = PatchGraphBuilder((4, 4))
-    with pytest.raises(ValueError, match="does not follow"):
-        builder.add(np.zeros((2, 2), np.uint8), next(iter(blocks((4, 4), 2))).shift(0, 2))

@@ -1,0 +1,51 @@
+"""``geocity clean``."""
+
+from pathlib import Path
+
+import click
+
+from geocity.cli.console import Console
+from geocity.cli.options import out_option, overwrite_option, tool_command
+
+
+@tool_command("clean")
+@click.argument("classes", type=click.Path(path_type=Path))
+@out_option("the cleaned class raster (.tif)")
+@click.option(
+    "--min-area",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="M2",
+    help="Dissolve patches smaller than this many m² into the class around them.",
+)
+@click.option(
+    "--min-hole",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="M2",
+    help="Then fill holes smaller than this many m² that one class encloses.",
+)
+@overwrite_option
+def command(
+    console: Console, classes: Path, out: Path, min_area: float, min_hole: float, overwrite: bool
+) -> None:
+    """Dissolve small patches and fill small holes, by area in square metres.
+
+    A patch goes to the class with which it shares the longest border, usually the background
+    (class 0). Nodata stays as it is, and a hole that touches it stays open.
+
+    \b
+    Example:
+      geocity clean classes.tif -o cleaned.tif --min-area 200 --min-hole 100
+    """  # noqa: D301 - click wants the character
+    from geocity.tools.clean import clean
+
+    result = clean(
+        classes,
+        out=out,
+        min_area_m2=min_area,
+        min_hole_m2=min_hole,
+        overwrite=overwrite,
+        progress=console.progress,
+    )
+    console.result(result)

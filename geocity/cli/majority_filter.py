@@ -1,0 +1,77 @@
+"""``geocity majority-filter``."""
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from geocity.cli.console import Console
+from geocity.cli.options import out_option, overwrite_option, tool_command
+
+
+def _passes(ctx: click.Context, param: click.Parameter, value: str) -> int | Literal["stable"]:
+    if value == "stable":
+        return "stable"
+    if not value.isdecimal() or int(value) < 1:
+        raise click.BadParameter(f"{value!r} is neither a whole number from 1 on nor 'stable'.")
+    return int(value)
+
+
+@tool_command("majority-filter")
+@click.argument("classes", type=click.Path(path_type=Path))
+@out_option("the filtered class raster (.tif)")
+@click.option(
+    "--neighbors", type=click.Choice(["four", "eight"]), help="Which cells count.  [default: four]"
+)
+@click.option(
+    "--threshold",
+    type=click.Choice(["majority", "half"]),
+    help="How many must agree: 3 of 4 or 5 of 8, or half of them.  [default: majority]",
+)
+@click.option(
+    "--passes",
+    callback=_passes,
+    default="1",
+    metavar="N|stable",
+    show_default=True,
+    help="How many times to filter, or until nothing changes.",
+)
+@click.option(
+    "--size",
+    type=int,
+    metavar="PIXELS",
+    help="Take the most frequent class of a square window of this odd side instead.",
+)
+@overwrite_option
+def command(
+    console: Console,
+    classes: Path,
+    out: Path,
+    neighbors: Literal["four", "eight"] | None,
+    threshold: Literal["majority", "half"] | None,
+    passes: int | Literal["stable"],
+    size: int | None,
+    overwrite: bool,
+) -> None:
+    """Replace cells by the class that most of their neighbours have (ArcGIS Majority Filter).
+
+    One pass of four neighbours clears specks of one or two cells. For larger ones use --size, or
+    `geocity clean`, which goes by area. Nodata stays as it is.
+
+    \b
+    Example:
+      geocity majority-filter classes.tif -o filtered.tif --neighbors eight --passes stable
+    """  # noqa: D301 - click wants the character
+    from geocity.tools.majority_filter import majority_filter
+
+    result = majority_filter(
+        classes,
+        out=out,
+        neighbors=neighbors,
+        threshold=threshold,
+        passes=passes,
+        size=size,
+        overwrite=overwrite,
+        progress=console.progress,
+    )
+    console.result(result)
