@@ -17,6 +17,7 @@ from xml.etree.ElementTree import Element
 
 from pyproj import CRS, Geod, Transformer
 
+from geocity.core.grid import same_crs
 from geocity.errors import InputError
 from geocity.io.markup import node
 from geocity.io.print_layouts import LayoutText, print_layout
@@ -38,7 +39,7 @@ class ProjectLayer:
         group: the group it stands in.
         kind: raster or vector.
         crs: its coordinate system.
-        bounds: (left, bottom, right, top) in that.
+        bounds: (left, bottom, right, top) in that; None if it holds nothing.
         qml: its style.
         layer: which layer of the file, for a GeoPackage.
         period: the time it holds for; None keeps what the style says.
@@ -51,7 +52,7 @@ class ProjectLayer:
     group: str
     kind: Literal["raster", "vector"]
     crs: CRS
-    bounds: Bounds
+    bounds: Bounds | None
     qml: str
     layer: str | None = None
     period: Period | None = None
@@ -81,7 +82,7 @@ def write_project(
         The path of the project.
 
     Raises:
-        InputError: if there is no layer.
+        InputError: if no layer shows anything.
         OutputExistsError: if the output is there and may not be replaced.
     """
     path = Path(out)
@@ -98,10 +99,10 @@ def project_document(
     layers: Sequence[ProjectLayer], text: LayoutText, *, folder: Path, abstract: str = ""
 ) -> str:
     """Return the `.qgs` text of a project that lies in a folder. See `write_project`."""
-    if not layers:
-        raise InputError("A QGIS project needs at least one layer; name the files to show.")
+    if all(layer.bounds is None for layer in layers):
+        raise InputError("A QGIS project needs at least one layer that shows something; name one.")
     crs = next((layer.crs for layer in layers if layer.kind == "raster"), layers[0].crs)
-    view = _union([_projected(layer, crs) for layer in layers])
+    view = _union([_projected(b, layer.crs, crs) for layer in layers if (b := layer.bounds)])
     placed = [(_layer_id(layer), _source(layer, folder), layer) for layer in layers]
     legend = [_tree_layer(*p) for p in placed if p[2].visible and p[2].in_legend]
     root = node(
@@ -147,11 +148,11 @@ def _source(layer: ProjectLayer, folder: Path) -> str:
     return relative if layer.layer is None else f"{relative}|layername={layer.layer}"
 
 
-def _projected(layer: ProjectLayer, crs: CRS) -> Bounds:
-    if layer.crs.equals(crs, ignore_axis_order=True):
-        return layer.bounds
-    transformer = Transformer.from_crs(layer.crs, crs, always_xy=True)
-    left, bottom, right, top = transformer.transform_bounds(*layer.bounds)
+def _projected(bounds: Bounds, source: CRS, target: CRS) -> Bounds:
+    if same_crs(source, target):
+        return bounds
+    transformer = Transformer.from_crs(source, target, always_xy=True)
+    left, bottom, right, top = transformer.transform_bounds(*bounds)
     return left, bottom, right, top
 
 
@@ -209,7 +210,7 @@ def _map_layer(identity: str, source: str, layer: ProjectLayer) -> Element:
     element = node(
         "maplayer",
         attributes,
-        extent_element(layer.bounds),
+        *([] if layer.bounds is None else [extent_element(layer.bounds)]),
         node("id", text=identity),
         node("datasource", text=source),
         node("layername", text=layer.name),
