@@ -1,0 +1,166 @@
+"""Chips as a torch dataset: normalised images and class indexes, cropped on request."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from geocity.core.classes import NODATA, ClassTable
+from geocity.core.normalise import Normalisation, normalise, scale_of
+from geocity.errors import BandMismatchError, LabelError
+from geocity.io.chips import Chip, ChipFolder, read_chip
+
+CACHE_BYTES = 1 << 30
+# Encoders halve five times; a side that is no multiple of 32 shifts the decoder's grid.
+SIDE_MULTIPLE = 32
+
+Pixels = tuple[NDArray[Any], NDArray[np.uint8], NDArray[np.bool_]]
+
+
+class Draw(NamedTuple):
+    """One sample to take: which chip, and the key from which all chance about it comes."""
+
+    chip: int
+    key: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChipNormalisation:
+    """How chips of a folder are normalised; the model's contract repeats it.
+
+    Attributes:
+        scale: pixels are divided by it.
+        mean: mean of the scaled training pixels per band.
+        std: standard deviation of the scaled training pixels per band.
+        value_range: lowest and highest training pixel.
+    """
+
+    scale: float
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    value_range: tuple[float, float]
+
+
+def chip_normalisation(folder: ChipFolder) -> ChipNormalisation:
+    """Work out the normalisation of a chip folder from its training part alone."""
+    statistics = folder.band_statistics("train")
+    scale = scale_of(folder.dtype.name, float(statistics.max.max()))
+    # A band that never changes says nothing; 1 keeps it at 0 instead of dividing by 0.
+    std = np.where(statistics.std > 0, statistics.std / scale, 1.0)
+    return ChipNormalisation(
+        scale=scale,
+        mean=tuple(float(m) for m in statistics.mean / scale),
+        std=tuple(float(s) for s in std),
+        value_range=(float(statistics.min.min()), float(statistics.max.max())),
+    )
+
+
+class ChipDataset(Dataset[dict[str, torch.Tensor]]):
+    """Chips of one part of a folder.
+
+    Taken by a `Draw`, a sample is a crop at a place that its key decides; taken by a number, it is
+    the whole chip, mirrored outwards to a multiple of 32 pixels where the label is 255.
+
+    Args:
+        chips: the chips.
+        normalisation: scale, mean and std per band.
+        classes: classes of the labels; the network's class i is the i-th of them.
+        crop_size: side of the crops in pixels.
+        cache_bytes: decoded chips are kept in memory up to this size.
+    """
+
+    def __init__(
+        self,
+        chips: Sequence[Chip],
+        normalisation: Normalisation,
+        classes: ClassTable,
+        *,
+        crop_size: int,
+        cache_bytes: int = CACHE_BYTES,
+    ) -> None:
+        self.chips = tuple(chips)
+        self.normalisation = normalisation
+        self.crop_size = crop_size
+        self._index_of = np.full(256, NODATA - 1, np.uint8)
+        self._index_of[list(classes.values)] = np.arange(len(classes))
+        self._index_of[NODATA] = NODATA
+        self._cache: dict[int, Pixels] = {}
+        self._room = cache_bytes
+
+    def __len__(self) -> int:
+        return len(self.chips)
+
+    def __getitem__(self, draw: int | Draw) -> dict[str, torch.Tensor]:
+        """Return ``image`` float32 (bands, rows, cols), ``mask`` int64 (rows, cols) and ``key``."""
+        if isinstance(draw, Draw):
+            pixels, label, valid = _crop(self._read(draw.chip), self.crop_size, draw.key)
+            key = draw.key
+        else:
+            pixels, label, valid = _mirror(self._read(draw))
+            key = 0
+        return {
+            "image": torch.from_numpy(normalise(pixels, self.normalisation, valid)),
+            "mask": torch.from_numpy(label.astype(np.int64)),
+            "key": torch.tensor(key),
+        }
+
+    def _read(self, index: int) -> Pixels:
+        if index in self._cache:
+            return self._cache[index]
+        pixels, label, valid = read_chip(self.chips[index])
+        bands = len(self.normalisation.mean)
+        if len(pixels) != bands:
+            raise BandMismatchError(
+                f"{self.chips[index].image} has {len(pixels)} bands, the folder has {bands}; "
+                "export the chips again from scenes with the same bands"
+            )
+        chip = pixels, self._indexes(index, label, valid), valid
+        size = pixels.nbytes + label.nbytes + valid.nbytes
+        if size <= self._room:
+            self._room -= size
+            self._cache[index] = chip
+        return chip
+
+    def _indexes(
+        self, index: int, label: NDArray[np.uint8], valid: NDArray[np.bool_]
+    ) -> NDArray[np.uint8]:
+        known = self._index_of[label]
+        if (known == NODATA - 1).any():
+            odd = np.unique(label[known == NODATA - 1]).tolist()
+            raise LabelError(
+                f"{self.chips[index].label} holds the values {odd[:5]}, which are no class of the "
+                "folder; export the chips again with all classes"
+            )
+        # Where there is no image there is nothing to learn, whatever the label says.
+        return np.where(valid, known, NODATA).astype(np.uint8)
+
+
+def _crop(chip: Pixels, size: int, key: int) -> Pixels:
+    pixels, label, valid = _grow(chip, size, size)
+    rng = np.random.default_rng(key)
+    row = int(rng.integers(0, label.shape[0] - size + 1))
+    col = int(rng.integers(0, label.shape[1] - size + 1))
+    window = (slice(row, row + size), slice(col, col + size))
+    return pixels[:, *window], label[window], valid[window]
+
+
+def _mirror(chip: Pixels) -> Pixels:
+    rows, cols = (-(-side // SIDE_MULTIPLE) * SIDE_MULTIPLE for side in chip[1].shape)
+    return _grow(chip, rows, cols)
+
+
+def _grow(chip: Pixels, rows: int, cols: int) -> Pixels:
+    """Mirror a chip outwards to at least a size; what is added is of unknown class."""
+    pixels, label, valid = chip
+    more = ((0, max(rows - label.shape[0], 0)), (0, max(cols - label.shape[1], 0)))
+    if more == ((0, 0), (0, 0)):
+        return chip
+    return (
+        np.pad(pixels, ((0, 0), *more), mode="symmetric"),
+        np.pad(label, more, constant_values=NODATA),
+        np.pad(valid, more, mode="symmetric"),
+    )
