@@ -117,26 +117,7 @@ def embed_provenance(geopackage: PathLike, layer: str, provenance: Provenance) -
     """
     with _connected(geopackage) as database:
         _geometry_column(database, geopackage, layer)
-        for table in _METADATA_TABLES:
-            database.execute(table)
-        for table in ("gpkg_metadata", "gpkg_metadata_reference"):
-            database.execute(
-                "INSERT OR IGNORE INTO gpkg_extensions SELECT ?, NULL, 'gpkg_metadata',"
-                " 'http://www.geopackage.org/spec120/#extension_metadata', 'read-write'"
-                " WHERE NOT EXISTS (SELECT 1 FROM gpkg_extensions WHERE table_name = ?)",
-                (table, table),
-            )
-        _forget_provenance(database, layer)
-        cursor = database.execute(
-            "INSERT INTO gpkg_metadata (md_scope, md_standard_uri, mime_type, metadata)"
-            " VALUES ('dataset', ?, 'text/xml', ?)",
-            (_QGIS_METADATA, provenance_qmd(provenance)),
-        )
-        database.execute(
-            "INSERT INTO gpkg_metadata_reference (reference_scope, table_name, timestamp,"
-            " md_file_id) VALUES ('table', ?, ?, ?)",
-            (layer, _EPOCH, cursor.lastrowid),
-        )
+        _store_metadata(database, layer, provenance_qmd(provenance))
 
 
 def provenance_qmd(provenance: Provenance) -> str:
@@ -171,6 +152,39 @@ def read_styles(geopackage: PathLike) -> Mapping[str, str]:
             "SELECT f_table_name, styleQML FROM layer_styles WHERE useAsDefault = 1 ORDER BY id"
         )
         return dict(rows.fetchall())
+
+
+def copy_look(source: PathLike, target: PathLike, layer: str) -> None:
+    """Copy a layer's default style and provenance to the layer of that name in another file.
+
+    Args:
+        source: the GeoPackage that has them; what it lacks is not copied.
+        target: the GeoPackage to store them in, changed in place.
+        layer: the name of the layer in both.
+
+    Raises:
+        InputError: if a file is no GeoPackage or has no such layer.
+    """
+    with _connected(source) as database:
+        _geometry_column(database, source, layer)
+        style = metadata = None
+        if _exists(database, "layer_styles"):
+            style = database.execute(
+                "SELECT styleQML, styleSLD, styleName FROM layer_styles"
+                " WHERE f_table_name = ? AND useAsDefault = 1",
+                (layer,),
+            ).fetchone()
+        if _exists(database, "gpkg_metadata"):
+            metadata = database.execute(
+                "SELECT metadata FROM gpkg_metadata JOIN gpkg_metadata_reference"
+                " ON md_file_id = gpkg_metadata.id WHERE table_name = ? AND md_standard_uri = ?",
+                (layer, _QGIS_METADATA),
+            ).fetchone()
+    if style is not None:
+        embed_style(target, layer, *style)
+    if metadata is not None:
+        with _connected(target) as database:
+            _store_metadata(database, layer, metadata[0])
 
 
 @contextmanager
@@ -214,6 +228,30 @@ def _list_as_attributes(database: sqlite3.Connection, table: str) -> None:
             f" SELECT ?, count(*) FROM {table}",
             (table,),
         )
+
+
+def _store_metadata(database: sqlite3.Connection, layer: str, text: str) -> None:
+    """Make a QGIS metadata document the only one of a layer."""
+    for table in _METADATA_TABLES:
+        database.execute(table)
+    for table in ("gpkg_metadata", "gpkg_metadata_reference"):
+        database.execute(
+            "INSERT INTO gpkg_extensions SELECT ?, NULL, 'gpkg_metadata',"
+            " 'http://www.geopackage.org/spec120/#extension_metadata', 'read-write'"
+            " WHERE NOT EXISTS (SELECT 1 FROM gpkg_extensions WHERE table_name = ?)",
+            (table, table),
+        )
+    _forget_provenance(database, layer)
+    cursor = database.execute(
+        "INSERT INTO gpkg_metadata (md_scope, md_standard_uri, mime_type, metadata)"
+        " VALUES ('dataset', ?, 'text/xml', ?)",
+        (_QGIS_METADATA, text),
+    )
+    database.execute(
+        "INSERT INTO gpkg_metadata_reference (reference_scope, table_name, timestamp,"
+        " md_file_id) VALUES ('table', ?, ?, ?)",
+        (layer, _EPOCH, cursor.lastrowid),
+    )
 
 
 def _forget_provenance(database: sqlite3.Connection, layer: str) -> None:
