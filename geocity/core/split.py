@@ -38,12 +38,14 @@ class Places:
         size: side of a chip in map units; of its upright envelope where chips are turned.
         class_pixels: (chips, classes), number of pixels of each class.
         class_names: one name a class.
+        unit: of centres and size, for messages.
     """
 
     centres: NDArray[np.float64]
     size: float
     class_pixels: NDArray[np.int64]
     class_names: Sequence[str]
+    unit: str = "map units"
 
     def __post_init__(self) -> None:
         if self.centres.shape != (len(self.class_pixels), 2):
@@ -265,12 +267,12 @@ def _refusal(missing: _Missing | None, places: Places, gap: float) -> str:
     if missing is None:
         return (
             f"{len(places.centres)} chip(s) are too few, or lie too close together, to be split "
-            f"into parts that lie {gap:g} map units apart; {remedy}."
+            f"into parts that lie {gap:g} {places.unit} apart; {remedy}."
         )
     _, part, value = missing
     holding = int((places.class_pixels[:, value] > 0).sum())
     return (
         f"No split by place puts the class {places.class_names[value]!r} into the {PARTS[part]} "
         f"part as well: {holding} of {len(places.centres)} chips hold it, and parts must lie "
-        f"{gap:g} map units apart so that they do not leak; {remedy}."
+        f"{gap:g} {places.unit} apart so that they do not leak; {remedy}."
     )

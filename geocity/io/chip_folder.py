@@ -1,6 +1,8 @@
 """Chips on disk, and the folder that holds them, whoever wrote it."""
 
-from collections.abc import Mapping
+import contextlib
+import warnings
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,7 @@ from typing import Any
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from rasterio.errors import RasterioError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from geocity.core.band_statistics import BandAccumulator, BandStatistics
 from geocity.core.classes import NODATA, ClassTable
@@ -147,7 +149,7 @@ def read_chip(chip: Chip) -> tuple[NDArray[Any], NDArray[np.uint8], NDArray[np.b
 def read_chip_image(path: Path) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Read pixels (bands, rows, cols), alpha left out, and the mask of those that hold data."""
     try:
-        with rasterio.open(path) as source:
+        with unplaced_is_fine(), rasterio.open(path) as source:
             colors = [color.name for color in source.colorinterp]
             bands = [i for i, name in enumerate(colors, start=1) if name != "alpha"]
             pixels = source.read(bands)
@@ -166,7 +168,7 @@ def read_chip_label(path: Path) -> NDArray[np.uint8]:
         LabelError: if it holds values that are no class, below 0 or above 255.
     """
     try:
-        with rasterio.open(path) as source:
+        with unplaced_is_fine(), rasterio.open(path) as source:
             label: NDArray[Any] = source.read(1)
     except RasterioError as error:
         raise _damaged(path, error) from error
@@ -178,6 +180,14 @@ def read_chip_label(path: Path) -> NDArray[np.uint8]:
             )
         label = label.astype(np.uint8)
     return label
+
+
+@contextlib.contextmanager
+def unplaced_is_fine() -> Iterator[None]:
+    """Keep rasterio from warning that PNG and JPEG chips do not say where they lie."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
 
 
 def _damaged(path: Path, error: RasterioError) -> InputError:

@@ -19,7 +19,7 @@ from geocity.core.classes import NODATA, ClassTable, LandClass, default_color
 from geocity.core.grid import Grid
 from geocity.core.split import DROPPED, PARTS, Places, Split, random_split, spatial_split
 from geocity.errors import InputError, LabelError
-from geocity.io.chip_folder import Chip, ChipFolder, read_chip_label
+from geocity.io.chip_folder import Chip, ChipFolder, read_chip_label, unplaced_is_fine
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class _Look:
     """What the header of a chip says."""
 
     def __init__(self, path: Path) -> None:
-        with rasterio.open(path) as source:
+        with unplaced_is_fine(), rasterio.open(path) as source:
             self.shape: tuple[int, int] = source.shape
             self.dtype = np.dtype(source.dtypes[0])
             self.bands = sum(color.name != "alpha" for color in source.colorinterp)
