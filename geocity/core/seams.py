@@ -83,7 +83,7 @@ class PolygonTracer:
         0
         >>> len(tracer.feed(np.array([[1, 0]], np.uint8)))
         0
-        >>> tracer.finish().geometries()[0].wkt
+        >>> tracer.finish().outlines().geometries()[0].wkt
         'POLYGON ((0 0, 0 2, 1 2, 1 0, 0 0))'
     """
 

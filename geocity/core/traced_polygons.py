@@ -3,10 +3,9 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-import shapely
-from affine import Affine
 from numpy.typing import NDArray
 
+from geocity.core.areas import Outlines
 from geocity.core.rings import Rings, offsets_of, ragged_index, unpack
 
 _COLUMN_FLIP = (1 << 32) - 1
@@ -60,26 +59,16 @@ class TracedPolygons:
         """Return the same polygons with the probabilities of their regions."""
         return replace(self, prob_mean=mean[regions], prob_p10=tenth[regions])
 
-    def geometries(self, transform: Affine | None = None) -> NDArray[np.object_]:
-        """Return shapely polygons.
-
-        Args:
-            transform: from (column, row) to (x, y); without it the coordinates are pixels.
-        """
+    def outlines(self) -> Outlines:
+        """Return the polygons in pixel coordinates, rings closed."""
         sizes = self.rings.sizes + 1
         index = ragged_index(self.rings.offsets[:-1], sizes)
-        ends = np.cumsum(sizes)
-        index[ends - 1] = self.rings.offsets[:-1]  # close every ring
+        ring_offsets = offsets_of(sizes)
+        index[ring_offsets[1:] - 1] = self.rings.offsets[:-1]
         rows, cols = unpack(self.rings.corners[index])
-        coordinates = np.empty((len(index), 2))
-        if transform is None:
-            coordinates[:, 0], coordinates[:, 1] = cols, rows
-        else:
-            coordinates[:, 0] = transform.a * cols + transform.b * rows + transform.c
-            coordinates[:, 1] = transform.d * cols + transform.e * rows + transform.f
-        offsets = (offsets_of(sizes), self.offsets)
-        polygons = shapely.from_ragged_array(shapely.GeometryType.POLYGON, coordinates, offsets)
-        return np.asarray(polygons, dtype=object)
+        return Outlines(
+            cols.astype(np.float64), rows.astype(np.float64), ring_offsets, self.offsets
+        )
 
 
 def assemble(

@@ -39,7 +39,7 @@ def trace(values, classes=(1,), rows=None, probability=None):
         found += zip(
             batch.values.tolist(),
             batch.n_px.tolist(),
-            batch.geometries(),
+            batch.outlines().geometries(),
             means,
             tenths,
             strict=True,
