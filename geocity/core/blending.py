@@ -115,6 +115,9 @@ class Blender:
             of the whole scene, bit for bit.
         blend: fade neighbours into each other; without it each pixel comes from the one tile whose
             kept centre it lies in, as ArcGIS does.
+
+    Attributes:
+        fed: number of tiles taken so far.
     """
 
     def __init__(
@@ -136,6 +139,7 @@ class Blender:
         self._channels = channels
         self._order = self._places()
         self._next = next(self._order, None)
+        self.fed = 0
 
     def __len__(self) -> int:
         """Return the number of tiles to feed."""
@@ -183,6 +187,7 @@ class Blender:
             self._weigh(part, row, col)
         block = self._settle(part, row, col)
         self._next = next(self._order, None)
+        self.fed += 1
         return block
 
     def _weigh(self, part: NDArray[np.float32], row: int, col: int) -> None:

@@ -128,7 +128,7 @@ def _values(facts: SceneFacts, contract: ModelContract) -> list[Finding]:
         return [Finding("error", facts.name, "values", found, advice)]
     if over > _BEYOND:
         advice = (
-            "look at the result with care, this scene is brighter or darker than any trained on"
+            "look at the result with care: this scene is brighter or darker than any trained on"
         )
         return [Finding("warning", facts.name, "values", found, advice)]
     return [Finding("ok", facts.name, "values", found)]

@@ -20,6 +20,8 @@ from geocity.models.openvino_runtime import openvino
 logger = logging.getLogger(__name__)
 
 NETWORK = "network.xml"
+_ONE_SIZE = "runs_at_one_size"
+_ANY_SIZE = 0
 _VERSION = "1"  # of this conversion; another one makes the cache start anew
 _TRACED_AT = 128
 _CHECKED_AT = (192, 160)
@@ -36,22 +38,26 @@ def converted(package: ModelPackage, tile: int) -> Path:
     Raises:
         ModelError: if it cannot be converted.
     """
-
-    def make(folder: Path) -> None:
-        logger.info("Preparing the model for this processor; this is done once per model.")
-        _convert_in_child(package.path, folder, tile)
-
     contract = package.contract
-    told = (contract.weights_sha256, contract.architecture, contract.encoder, str(tile))
+    told = (contract.weights_sha256, contract.architecture, contract.encoder)
     version = openvino().get_version()
     key = hashlib.sha256("\n".join((*told, version, _VERSION)).encode()).hexdigest()[:32]
-    return cached_folder("openvino", key, make) / NETWORK
+    for size in (_ANY_SIZE, tile):
+
+        def make(folder: Path, size: int = size) -> None:
+            logger.info("Preparing the model for this processor; this is done once per model.")
+            _convert_in_child(package.path, folder, size)
+
+        folder = cached_folder("openvino", f"{key}-{size or 'any'}", make)
+        if (folder / NETWORK).exists():
+            return folder / NETWORK
+    raise ModelError(f"{package.path} has no OpenVINO network in {folder}; remove that folder.")
 
 
-def _convert_in_child(model: Path, folder: Path, tile: int) -> None:
-    command = [sys.executable, "-m", __name__, str(model.resolve()), str(folder), str(tile)]
+def _convert_in_child(model: Path, folder: Path, size: int) -> None:
+    command = [sys.executable, "-m", __name__, str(model.resolve()), str(folder), str(size)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0 or not (folder / NETWORK).exists():
+    if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         raise ModelError(
             f"{model} cannot be prepared for OpenVINO ({last[:300]}); "
@@ -59,11 +65,14 @@ def _convert_in_child(model: Path, folder: Path, tile: int) -> None:
         )
 
 
-def convert(model: Path, folder: Path, tile: int) -> None:
+def convert(model: Path, folder: Path, size: int) -> None:
     """Convert a model file, and make sure that the copy answers as the original does.
 
-    The network is traced at one size and left free to run at any. Where that gives another answer
-    than torch at a second size (some decoders remember the size), it is traced at the tile's size.
+    Args:
+        model: the model file.
+        folder: where the network is written, or a note that it runs at one size only: some
+            decoders remember the size that they were traced at.
+        size: side of the tiles, or 0 for a network that takes any.
     """
     import torch
 
@@ -73,13 +82,17 @@ def convert(model: Path, folder: Path, tile: int) -> None:
     package = read_model(model)
     network = load_network(package)
     bands = len(package.contract.bands)
-    example = torch.zeros(1, bands, _TRACED_AT, _TRACED_AT)
+    side, free = (size, size) if size else (_TRACED_AT, -1)
     with torch.inference_mode():
-        free = ov.convert_model(network, example_input=example, input=[-1, bands, -1, -1])
-        if not _agrees(ov, free, network, bands):
-            fixed = torch.zeros(1, bands, tile, tile)
-            free = ov.convert_model(network, example_input=fixed, input=[1, bands, tile, tile])
-    ov.save_model(free, folder / NETWORK, compress_to_fp16=False)
+        result = ov.convert_model(
+            network,
+            example_input=torch.zeros(1, bands, side, side),
+            input=[1 if size else -1, bands, free, free],
+        )
+        if not size and not _agrees(ov, result, network, bands):
+            (folder / _ONE_SIZE).write_text("The network depends on the size of its input.\n")
+            return
+    ov.save_model(result, folder / NETWORK, compress_to_fp16=False)
 
 
 def _agrees(ov: Any, converted_network: Any, network: Any, bands: int) -> bool:

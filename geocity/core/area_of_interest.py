@@ -8,7 +8,7 @@ from rasterio.features import geometry_mask
 from geocity.core.grid import Grid, Window
 
 
-class Area:
+class AreaOfInterest:
     """Polygons on a grid. A pixel lies in them when its centre does.
 
     Args:
@@ -25,9 +25,9 @@ class Area:
         """Return the pixels that the polygons can reach, or None where they miss the grid."""
         return self._grid.window_of_bounds(shapely.bounds(self._geometry).tolist())
 
-    def meets(self, window: Window) -> bool:
-        """Tell whether any part of a window may lie in the polygons."""
-        return bool(shapely.intersects(self._geometry, self._grid[window].polygon()))
+    def meets_polygon(self, polygon: shapely.Polygon) -> bool:
+        """Tell whether a polygon in the same CRS and this area have a point in common."""
+        return bool(shapely.intersects(self._geometry, polygon))
 
     def mask(self, window: Window) -> NDArray[np.bool_]:
         """Return which pixels of a window lie in the polygons, shape (rows, cols)."""

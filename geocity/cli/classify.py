@@ -1,0 +1,117 @@
+"""``geocity classify``."""
+
+from pathlib import Path
+
+import click
+
+from geocity.cli.console import Console
+from geocity.cli.options import out_option, overwrite_option, tool_command
+
+
+def _read_box(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[float, float, float, float] | None:
+    """Read four numbers: west, south, east, north."""
+    if value is None:
+        return None
+    try:
+        west, south, east, north = (float(part) for part in value.split(","))
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} is not four numbers W,S,E,N.") from error
+    return west, south, east, north
+
+
+@tool_command("classify")
+@click.argument("scene", type=click.Path(path_type=Path))
+@click.option(
+    "-m", "--model", required=True, type=click.Path(path_type=Path), help="The model file."
+)
+@out_option("the class raster (.tif)")
+@click.option("--tile-size", type=int, metavar="PIXELS", help="Side of a tile.  [default: 1024]")
+@click.option(
+    "--padding",
+    type=int,
+    metavar="PIXELS",
+    help="Context around a tile's kept centre.  [default: 64]",
+)
+@click.option("--batch-size", type=int, metavar="N", help="Tiles at a time.  [default: 1; CUDA 8]")
+@click.option(
+    "--blend/--no-blend",
+    default=True,
+    show_default=True,
+    help="Fade tiles into each other, or keep their centres only, as ArcGIS does.",
+)
+@click.option(
+    "--probability",
+    type=click.Path(path_type=Path),
+    help="Also write probabilities to this raster (.tif).",
+)
+@click.option(
+    "--probability-classes",
+    metavar="NAMES",
+    help="Classes of the probability raster, by comma.  [default: all but background]",
+)
+@click.option(
+    "--cell-size",
+    "cell_size_m",
+    type=float,
+    metavar="METRES",
+    help="Work and write at this cell size.  [default: work at the model's, write at the scene's]",
+)
+@click.option("--aoi", type=click.Path(path_type=Path), help="Polygons to stay within.")
+@click.option(
+    "--bbox", metavar="W,S,E,N", callback=_read_box, help="Box to cut to, in the scene's CRS."
+)
+@click.option("--tta", is_flag=True, help="Average eight turns and flips: eight times the work.")
+@click.option(
+    "--threshold",
+    type=float,
+    metavar="P",
+    help="Lowest probability at which a class other than background is given.",
+)
+@click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "openvino", "torch"]),
+    default="auto",
+    show_default=True,
+    help="What runs the model: auto takes CUDA, else OpenVINO.",
+)
+@overwrite_option
+def command(
+    console: Console,
+    scene: Path,
+    model: Path,
+    out: Path,
+    probability: Path | None,
+    probability_classes: str | None,
+    overwrite: bool,
+    **options: object,
+) -> None:
+    r"""Classify every pixel of a scene with a model (ArcGIS Classify Pixels).
+
+    Tiles are blended into one map without seams, in little memory however large the scene.
+    Pixels without data stay without. Give the seed's tiles by --tile-size 400 --padding 100.
+
+    \b
+    Example:
+      geocity classify sample_data/scene_2025.tif -m slums.geocity -o classes_2025.tif
+    """
+    from geocity.tools.classify import ClassifyOptions, classify
+
+    names = [name.strip() for name in (probability_classes or "").split(",") if name.strip()]
+    if names and probability is None:
+        raise click.UsageError("--probability-classes needs --probability OUT.tif.")
+    result = classify(
+        scene,
+        model=model,
+        out=out,
+        probability=probability,
+        probability_classes=names,
+        options=ClassifyOptions(**options),  # type: ignore[arg-type]
+        overwrite=overwrite,
+        progress=console.progress,
+    )
+    console.result(result)

@@ -1,0 +1,155 @@
+"""A scene to classes: settled blocks of probabilities become rasters."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geocity.core.blending import Blender
+from geocity.core.classes import NODATA
+from geocity.core.grid import Window, blocks
+from geocity.core.layout import Layout
+from geocity.core.probabilities import decide, layers_needed
+from geocity.core.progress import Progress
+from geocity.core.regrid import Regridder
+from geocity.core.strips import Strips
+from geocity.models.tile_inference import Block, Run, TileSource, settled_blocks
+
+# Rasters are written in strips of this many rows, the height of their blocks.
+_STRIP = 512
+_PROBABILITY_STEPS = 254
+# Rows of the target whose mask is read at a time, where it is read apart.
+_MASK_ROWS = 256
+
+
+class Sink(Protocol):
+    """Takes the pixels of a raster, window by window."""
+
+    def write(self, values: NDArray[Any], window: Window, /) -> None:
+        """Write values where the window says."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What is written.
+
+    Attributes:
+        classes: takes class values.
+        probabilities: takes the probabilities of the classes in `chosen`, if asked for.
+        chosen: positions of classes in the model's table.
+        thresholds: as in `geocity.core.probabilities.decide`.
+    """
+
+    classes: Sink
+    probabilities: Sink | None
+    chosen: tuple[int, ...]
+    thresholds: tuple[float, ...] | None
+
+
+ValidMask = Callable[[Window], NDArray[np.bool_]]
+
+
+def classify_region(
+    open_source: Callable[[], TileSource],
+    layout: Layout,
+    run: Run,
+    outputs: Outputs,
+    *,
+    blend: bool,
+    valid_mask: ValidMask,
+    progress: Progress,
+) -> int:
+    """Classify the region of a layout, as a stream.
+
+    Args:
+        open_source: opens the scene at the work's cell size.
+        layout: where things are.
+        run: how tiles are run; its `asked` is about windows of the work.
+        outputs: where results go.
+        blend: fade tiles into each other.
+        valid_mask: tells which pixels of a window of the target hold data; used only where the
+            result is put back on another grid.
+        progress: hears of every tile.
+
+    Returns:
+        Number of tiles that went through the network.
+    """
+    channels = layers_needed(len(run.contract.classes))
+    blender = Blender(layout.plan, channels, region=layout.work_region, blend=blend)
+    writer = _Writer(layout, run, outputs)
+    ran = 0
+
+    def counted() -> Iterator[Block]:
+        nonlocal ran
+        for block in settled_blocks(open_source, blender, run):
+            ran += block.ran
+            yield block
+            progress(blender.fed, len(blender), "Classifying")
+
+    if not layout.regrids:
+        for block in counted():
+            writer.write(block.window, block.layers, block.valid)
+        return ran
+    regridder = Regridder(
+        layout.work_region, layout.work.shape, layout.region, layout.ratios, channels
+    )
+    for block in counted():
+        ready = regridder.add(block.window, block.layers)
+        if ready is not None:
+            _write_masked(writer, *ready, valid_mask)
+    return ran
+
+
+def _write_masked(
+    writer: "_Writer", window: Window, layers: NDArray[np.float32], valid_mask: ValidMask
+) -> None:
+    for rows in blocks(window.shape, (_MASK_ROWS, window.cols)):
+        part = rows.shift(window.row, window.col)
+        writer.write(part, layers[(slice(None), *rows.slices)], valid_mask(part))
+
+
+class _Writer:
+    """Turns probabilities into what is stored and gathers it into strips."""
+
+    def __init__(self, layout: Layout, run: Run, outputs: Outputs) -> None:
+        self._layout, self._outputs = layout, outputs
+        self._values = run.contract.classes.values
+        shape, empty = layout.region.shape, np.uint8(NODATA)
+        self._classes = Strips(shape, (), empty, height=_STRIP, write=outputs.classes.write)
+        self._chances: Strips | None = None
+        if outputs.probabilities is not None:
+            layers = (len(outputs.chosen),)
+            self._chances = Strips(shape, layers, empty, height=_STRIP, write=self._pass_on)
+
+    def write(self, window: Window, layers: NDArray[np.float32], valid: NDArray[np.bool_]) -> None:
+        """Write a block of the target."""
+        area, region = self._layout.area, self._layout.region
+        missing = ~(valid & area.mask(window)) if area is not None else ~valid
+        place = window.shift(-region.row, -region.col)
+        classes = decide(layers, self._values, self._outputs.thresholds)
+        classes[missing] = NODATA
+        self._classes.add(classes, place)
+        if self._chances is not None:
+            chosen = np.stack([self._chance(layers, i) for i in self._outputs.chosen])
+            stored = np.rint(chosen * _PROBABILITY_STEPS).astype(np.uint8)
+            stored[:, missing] = NODATA
+            self._chances.add(stored, place)
+
+    def _chance(self, layers: NDArray[np.float32], position: int) -> NDArray[np.float32]:
+        chance: NDArray[np.float32]
+        if len(layers) == len(self._values):
+            chance = layers[position]
+        else:
+            chance = layers[0] if position == 1 else 1 - layers[0]
+        return chance
+
+    def _pass_on(self, stored: NDArray[np.uint8], window: Window) -> None:
+        """Hand a strip on as probabilities; it was held as bytes to keep it small."""
+        if self._outputs.probabilities is None:
+            return
+        chances = stored.astype(np.float32)
+        chances /= _PROBABILITY_STEPS
+        chances[stored == NODATA] = np.nan
+        self._outputs.probabilities.write(chances, window)
