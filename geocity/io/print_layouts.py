@@ -13,9 +13,9 @@ from geocity.io.qml import FillLook, fill_symbol
 PAGE_MM = (297.0, 210.0)
 _MARGIN_MM = 10.0
 _MAP_TOP_MM = 32.0
-_MAP_HEIGHT_MM = 160.0
+_MAP_HEIGHT_MM = 168.0
 _COLUMN_GAP_MM = 8.0
-_NARROWEST_MAP, _WIDEST_MAP = 0.75, 1.28
+_NARROWEST_MAP, _WIDEST_MAP = 0.75, 1.2
 """Width to height of the map on the page; other shapes get ground around them."""
 _BORDER = 0.02
 """Share of the map's size that stays free around what is shown."""
@@ -24,6 +24,8 @@ _INK = (31, 41, 55)
 _QUIET = (107, 114, 128)
 _NORTH_ARROW = ":/images/north_arrows/layout_default_north_arrow.svg"
 
+# Qt::Alignment
+_TOP, _BOTTOM = 32, 64
 # QgsLayoutItemRegistry::ItemType
 _PAGE, _MAP, _PICTURE, _LABEL, _LEGEND, _SCALE_BAR = 65638, 65639, 65640, 65641, 65642, 65646
 
@@ -35,7 +37,7 @@ class LayoutText:
     Attributes:
         title: one line.
         subtitle: one line: place, dates.
-        note: sources, method and caution, a few lines at the foot.
+        note: sources, method and caution, a few sentences beside the map.
     """
 
     title: str
@@ -77,12 +79,12 @@ def print_layout(
     full = PAGE_MM[0] - 2 * _MARGIN_MM
     items = [
         _label("title", _Box(_MARGIN_MM, 9, full, 11), text.title, size=22, bold=True),
-        _label("subtitle", _Box(_MARGIN_MM, 21, full, 8), text.subtitle, size=11, ink=_QUIET),
+        _label("subtitle", _Box(_MARGIN_MM, 21, full, 8), text.subtitle, size=11),
         _map(_Box(_MARGIN_MM, _MAP_TOP_MM, map_width, _MAP_HEIGHT_MM), shown, map_id),
-        _legend(_Box(column, _MAP_TOP_MM, column_width, 90), legend, map_id),
-        _north_arrow(_Box(column, foot - 38, 14, 16), map_id),
-        _scale_bar(_Box(column, foot - 18, column_width, 14), map_id, metres_per_mm),
-        _label("sources", _Box(_MARGIN_MM, foot + 2, full, 12), text.note, size=7.5, ink=_QUIET),
+        _legend(_Box(column, _MAP_TOP_MM, column_width, 70), legend, map_id),
+        _label("sources", _Box(column, foot - 96, column_width, 60), text.note, size=7.5, low=True),
+        _north_arrow(_Box(column, foot - 32, 13, 15), map_id),
+        _scale_bar(_Box(column, foot - 12, column_width, 12), map_id, metres_per_mm),
     ]
     layout = node("Layout", {"name": "Map", "units": "mm", "printResolution": 200})
     layout.append(node("PageCollection", None, _sheet(), _page()))
@@ -165,19 +167,19 @@ def _label(
     *,
     size: float,
     bold: bool = False,
-    ink: tuple[int, int, int] = _INK,
+    low: bool = False,
 ) -> Element:
     return _item(
         _LABEL,
         name,
         box,
         _font("LabelFont", size, bold=bold),
-        _color("FontColor", ink),
+        _color("FontColor", _INK if bold else _QUIET),
         # QGIS would evaluate "[% … %]" as an expression; a file may be called anything.
         labelText=text.replace("[%", "[ %"),
         htmlState=0,
         halign=1,
-        valign=32,
+        valign=_BOTTOM if low else _TOP,
         marginX=0,
         marginY=0,
     )
