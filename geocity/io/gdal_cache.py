@@ -25,6 +25,14 @@ def cache_bytes(scene: Scene, rows: int) -> int:
     return min(_MOST, max(_LEAST, needed))
 
 
+def class_cache_bytes(width: int) -> int:
+    """Return the cache for reading a class raster once with a halo and writing another beside it.
+
+    Three rows of blocks are read at a time and one is written, one byte a pixel.
+    """
+    return min(_MOST, max(32 << 20, 4 * 512 * width))
+
+
 @contextlib.contextmanager
 def limited_cache(size: int) -> Iterator[None]:
     """Keep GDAL's block cache to a number of bytes."""
