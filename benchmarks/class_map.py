@@ -18,6 +18,7 @@ from scipy import ndimage
 from geocity.core.classes import ClassTable
 from geocity.core.grid import Grid, blocks
 from geocity.io.class_rasters import create_class_raster, open_class_raster
+from geocity.io.gdal_cache import class_cache_bytes, limited_cache
 
 Job = Callable[[Path, Path], object]
 ROOT = Path(__file__).resolve().parent.parent
@@ -74,6 +75,7 @@ def copy_blocks(path: Path, out: Path) -> None:
     """Read and write a class raster block by block: what any tool pays for its files."""
     with (
         open_class_raster(path) as source,
+        limited_cache(class_cache_bytes(source.grid.shape[1])),
         create_class_raster(out, source.grid, source.classes, overwrite=True) as sink,
     ):
         for window in blocks(source.grid.shape, 512):

@@ -15,6 +15,7 @@ from geocity.core.progress import Progress, silent
 from geocity.core.sieve import BACKGROUND, cells_for_area, sieve_patches
 from geocity.errors import InputError
 from geocity.io.class_rasters import ClassRaster, create_class_raster, open_class_raster
+from geocity.io.gdal_cache import class_cache_bytes, limited_cache
 from geocity.io.history import with_step
 from geocity.io.staging import PathLike, fresh_output
 
@@ -61,7 +62,10 @@ def clean(
     if not (min_area_m2 or min_hole_m2):
         raise InputError("Nothing to do: give a smallest area, a smallest hole, or both, in m².")
     fresh_output(out, overwrite=overwrite)
-    with open_class_raster(classes) as source:
+    with (
+        open_class_raster(classes) as source,
+        limited_cache(class_cache_bytes(source.grid.shape[1])),
+    ):
         patchwork, new = _decide(source, min_area_m2, min_hole_m2, progress)
         table = _with_background(source.classes) if (new == BACKGROUND).any() else source.classes
         step = f"clean: patches below {min_area_m2:g} m2 dissolved, holes below {min_hole_m2:g} m2"

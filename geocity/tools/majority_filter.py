@@ -13,6 +13,7 @@ from geocity.core.passes import ClassFilter, Read, Settling, settle, sweep
 from geocity.core.progress import Progress, silent
 from geocity.errors import InputError
 from geocity.io.class_rasters import create_class_raster, open_class_raster
+from geocity.io.gdal_cache import class_cache_bytes, limited_cache
 from geocity.io.history import with_step
 from geocity.io.scratch_rasters import ScratchRaster
 from geocity.io.staging import PathLike, fresh_output
@@ -69,6 +70,7 @@ def majority_filter(
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(open_class_raster(classes))
         shape = source.grid.shape
+        stack.enter_context(limited_cache(class_cache_bytes(shape[1])))
         # Whole sweeps go through scratch rasters; the passes left over go straight to the result.
         whole = MAX_PASSES if passes == "stable" else passes - 1
         sweeps = whole // one_pass.sweep_passes
