@@ -112,16 +112,16 @@ def command(
     arrangement: str,
     **options: Any,
 ) -> None:
-    r"""Cut scenes and their labels into chips for training.
+    """Cut scenes and their labels into chips for training.
 
     Parts for training, validation and testing lie at least a chip apart, so that none leaks into
     another; split.gpkg in the folder shows them. ArcGIS reads the folder too (prepare_data).
 
     \b
     Example:
-      geocity export-chips sample_data/scene_2015.tif --labels sample_data/slums_2015.gpkg \
+      geocity export-chips sample_data/scene_2015.tif --labels sample_data/slums_2015.gpkg \\
         --class-field code --chip-size 256 --negatives 0.3 -o chips
-    """
+    """  # noqa: D301 - click wants the character
     from geocity.io.chip_options import ChipOptions
     from geocity.tools.export_chips import export_chips
 
