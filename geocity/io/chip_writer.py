@@ -18,6 +18,7 @@ from geocity.core.grid import Grid, Window
 from geocity.core.split import PARTS
 from geocity.errors import InputError
 from geocity.io import styles
+from geocity.io.chip_folder import unplaced_is_fine
 from geocity.io.chips import CHIPS_JSON, FORMAT, VERSION
 from geocity.io.esri_chips import EMD, MAP, STATS
 from geocity.io.esri_sidecars import (
@@ -227,6 +228,7 @@ def _write_image(
     # Without PAM no .aux.xml is left beside PNG and JPEG: ArcGIS would take it for clutter.
     with (
         rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True, GDAL_PAM_ENABLED=False),
+        unplaced_is_fine(),
         rasterio.open(
             path,
             "w",
