@@ -223,8 +223,9 @@ def _write_image(
     options: dict[str, Any] = {"quality": 95} if plan.image_format == "jpg" else {}
     if plan.image_format == "tif":
         options = {"compress": "lzw", "crs": grid.crs.to_wkt(), "transform": grid.transform}
-        if len(pixels) == 3 and pixels.dtype == np.uint8:
-            options["photometric"] = "RGB"
+        colour = len(pixels) == 3 and pixels.dtype == np.uint8
+        # Left to itself GDAL takes the fourth band of bytes, near infrared, for transparency.
+        options |= {"photometric": "RGB" if colour else "MINISBLACK", "alpha": "NO"}
     # Without PAM no .aux.xml is left beside PNG and JPEG: ArcGIS would take it for clutter.
     with (
         rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True, GDAL_PAM_ENABLED=False),
