@@ -116,6 +116,12 @@ class GroundMeasure:
         middles = (self._pixel_m2[:, 1:] + self._pixel_m2[:, :-1]) / 2 * self._spacing
         self._from_left_m2 = np.pad(np.cumsum(middles, axis=1), ((0, 0), (1, 0)))
 
+    @property
+    def cell_m(self) -> tuple[float, float]:
+        """Return the width and height of a pixel in metres, at the middle of the grid."""
+        middle = tuple(side // 2 for side in self._col_m.shape)
+        return float(self._col_m[middle]), float(self._row_m[middle])
+
     def measure(self, outlines: Outlines) -> tuple[Floats, Floats]:
         """Return the area in m² and the perimeter in m of each polygon, holes respected."""
         count = len(outlines)

@@ -24,6 +24,34 @@ class ProbabilityTally:
         self._keys = np.empty(0, np.int64)  # region * 256 + probability, rising
         self._counts = np.empty(0, np.int64)
 
+    def merged(self, other: "ProbabilityTally", numbers: NDArray[np.int64]) -> "ProbabilityTally":
+        """Return this tally and another one whose regions are numbered anew.
+
+        Args:
+            other: what to count too; it is left as it is.
+            numbers: the number here of each of its regions.
+        """
+        result = ProbabilityTally()
+        keys = numbers[other._keys // _LEVELS] * _LEVELS + other._keys % _LEVELS
+        result._merge(
+            np.concatenate([self._keys, keys]), np.concatenate([self._counts, other._counts])
+        )
+        return result
+
+    def restricted(self, regions: NDArray[np.int64], count: int) -> "ProbabilityTally":
+        """Return the tally of some regions, numbered 0, 1 … in the order given.
+
+        Args:
+            regions: which, each once.
+            count: how many regions there are in this tally.
+        """
+        numbers = np.full(count, -1)
+        numbers[regions] = np.arange(len(regions))
+        result = ProbabilityTally()
+        result._keys, result._counts = self._keys, self._counts
+        result.renumber(numbers)
+        return result
+
     def add(self, regions: NDArray[np.int64], probabilities: NDArray[np.uint8]) -> None:
         """Count pixels.
 

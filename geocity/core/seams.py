@@ -5,7 +5,7 @@ rings of regions that do, are kept back. The polygons are the same, corner for c
 raster is cut into strips: seams leave no trace.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -148,7 +148,7 @@ class PolygonTracer:
             pixels = np.repeat(regions, runs.sizes)[runs.sizes[: runs.before_row(1)].sum() :]
             self._tally.renumber(renumbering)
             self._tally.add(pixels, probability[values[1:, 1:-1] != MASKED])
-            polygons = polygons.with_probability(*self._tally.summary(count), members)
+            polygons = replace(polygons, tally=self._tally.restricted(members, count))
             self._tally.renumber(open_number)
         self._seam = _Seam(
             row=values[-1].copy(),

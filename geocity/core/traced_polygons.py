@@ -1,11 +1,12 @@
 """Regions of a class raster as polygons along the pixel edges, many at a time."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geocity.core.areas import Outlines
+from geocity.core.probability_tally import ProbabilityTally
 from geocity.core.rings import Rings, offsets_of, ragged_index, unpack
 
 _COLUMN_FLIP = (1 << 32) - 1
@@ -23,41 +24,29 @@ class TracedPolygons:
         n_px: its pixels.
         rings: all rings, by polygon.
         offsets: where the rings of each polygon begin, and the end.
-        prob_mean: mean probability of its pixels (NaN where none is known), or None.
-        prob_p10: their tenth percentile, or None.
+        tally: the probabilities of their pixels, by polygon; None if nobody asked.
     """
 
     values: NDArray[np.uint8]
     n_px: NDArray[np.int64]
     rings: Rings
     offsets: NDArray[np.int64]
-    prob_mean: NDArray[np.float64] | None = None
-    prob_p10: NDArray[np.float64] | None = None
+    tally: ProbabilityTally | None = None
 
     def __len__(self) -> int:
         return len(self.values)
 
     def take(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> "TracedPolygons":
-        """Return some of the polygons, in the order asked for."""
-        index = np.flatnonzero(which) if which.dtype == np.bool_ else which
+        """Return some of the polygons, each at most once, in the order asked for."""
+        index = np.flatnonzero(which) if which.dtype == np.bool_ else which.astype(np.int64)
         sizes = np.diff(self.offsets)[index]
         return TracedPolygons(
             self.values[index],
             self.n_px[index],
             self.rings.take(ragged_index(self.offsets[index], sizes)),
             offsets_of(sizes),
-            None if self.prob_mean is None else self.prob_mean[index],
-            None if self.prob_p10 is None else self.prob_p10[index],
+            None if self.tally is None else self.tally.restricted(index, len(self)),
         )
-
-    def with_probability(
-        self,
-        mean: NDArray[np.float64],
-        tenth: NDArray[np.float64],
-        regions: NDArray[np.int64],
-    ) -> "TracedPolygons":
-        """Return the same polygons with the probabilities of their regions."""
-        return replace(self, prob_mean=mean[regions], prob_p10=tenth[regions])
 
     def outlines(self) -> Outlines:
         """Return the polygons in pixel coordinates, rings closed."""

@@ -10,6 +10,7 @@ from rasterio.features import rasterize, shapes
 from scipy import ndimage
 from shapely.geometry import shape
 
+from geocity.core.probability_tally import ProbabilityTally
 from geocity.core.seams import PolygonTracer
 
 rasters = hnp.arrays(
@@ -33,16 +34,10 @@ def trace(values, classes=(1,), rows=None, probability=None):
     batches.append(tracer.finish())
     found = []
     for batch in batches:
-        nothing = [None] * len(batch)
-        means = nothing if batch.prob_mean is None else batch.prob_mean.tolist()
-        tenths = nothing if batch.prob_p10 is None else batch.prob_p10.tolist()
+        means, tenths = (batch.tally or ProbabilityTally()).summary(len(batch))
+        outlines = batch.outlines().geometries()
         found += zip(
-            batch.values.tolist(),
-            batch.n_px.tolist(),
-            batch.outlines().geometries(),
-            means,
-            tenths,
-            strict=True,
+            batch.values.tolist(), batch.n_px.tolist(), outlines, means, tenths, strict=True
         )
     return found
 
@@ -108,7 +103,7 @@ def test_one_value_everywhere_is_one_rectangle_or_nothing(value):
 
 @settings(max_examples=120)
 @given(rasters, st.integers(1, 12))
-def test_equals_shapes_of_the_whole_raster(values, rows):
+def test_equals_outlinesof_the_whole_raster(values, rows):
     expected = [(int(v), shape(g)) for g, v in shapes(values, mask=values > 0, connectivity=4)]
     found = trace(values, (1, 2, 3), rows=rows)
     assert as_set((v, g) for v, _, g, *_ in found) == as_set(expected)
@@ -182,7 +177,7 @@ def test_every_region_is_one_polygon_in_order_of_its_lowest_edge(values):
 
 
 @pytest.mark.parametrize("classes", [(), (255,), (-1,)])
-def test_refuses_values_that_are_no_class(classes):
+def test_refuses_classes_that_are_no_class(classes):
     with pytest.raises(ValueError, match="0 to 254"):
         PolygonTracer(3, classes)
 

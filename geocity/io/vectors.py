@@ -1,0 +1,291 @@
+"""Reading polygon layers: whatever cannot be used is refused, whatever can be mended is, and said.
+
+pyogrio reads tables in one go, fiona hands out features one by one; both speak every format of OGR.
+"""
+
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import fiona
+import geopandas
+import numpy as np
+import pyogrio
+import pyproj
+import shapely
+from fiona.errors import FionaError
+
+from geocity.errors import InputError, MissingCRSError
+from geocity.io.staging import PathLike
+
+logger = logging.getLogger(__name__)
+
+POLYGONS = ("Polygon",)
+
+_FAMILIES = {
+    "Point": (shapely.GeometryType.POINT, shapely.GeometryType.MULTIPOINT),
+    "LineString": (
+        shapely.GeometryType.LINESTRING,
+        shapely.GeometryType.LINEARRING,
+        shapely.GeometryType.MULTILINESTRING,
+    ),
+    "Polygon": (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON),
+}
+_READ_ERRORS = (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError)
+
+
+def read_polygons(
+    path: PathLike,
+    *,
+    layer: str | None = None,
+    crs: pyproj.CRS | None = None,
+    geometry_types: Sequence[str] = POLYGONS,
+) -> geopandas.GeoDataFrame:
+    """Read the polygons of a layer, valid, flat and in the CRS asked for.
+
+    Features without geometry and parts of other kinds are left out, invalid outlines are repaired,
+    heights are dropped and curves become lines; the log says what was done and to how many.
+
+    Args:
+        path: any format that OGR reads, or GeoParquet.
+        layer: needed where the file holds several.
+        crs: what to reproject to; None leaves the layer in its own.
+        geometry_types: kinds to keep, of "Polygon", "LineString" and "Point".
+
+    Returns:
+        A table with a fresh index and at least one row.
+
+    Raises:
+        InputError: if the file or the layer is missing, unreadable, ambiguous or has nothing to
+            offer.
+        MissingCRSError: if the layer does not say where on Earth it lies.
+    """
+    name = choose_layer(path, layer)
+    frame = _read_frame(path, name)
+    if not isinstance(frame, geopandas.GeoDataFrame) or frame.empty:
+        raise InputError(
+            f"{_called(path, name)} has no features with geometry; name a layer of "
+            f"{_plural(geometry_types)}."
+        )
+    refuse_no_crs(path, frame.crs)
+    frame = _usable(frame, path, geometry_types)
+    own = pyproj.CRS(frame.crs)
+    if crs is not None and not own.equals(crs, ignore_axis_order=True):
+        frame = _reprojected(frame, path, own, crs)
+    return frame.reset_index(drop=True)
+
+
+def choose_layer(path: PathLike, layer: str | None) -> str | None:
+    """Return the name of the layer to read; None where the format has no layers.
+
+    Raises:
+        InputError: if the file is missing or unreadable, has several layers and none was named, or
+            not the one that was.
+    """
+    _refuse_missing(path)
+    if _is_parquet(path):
+        return None
+    try:
+        found = pyogrio.list_layers(path)
+    except _READ_ERRORS as error:
+        raise _unreadable(path, error) from error
+    names = [str(name) for name, _ in found]
+    placed = [str(name) for name, kind in found if kind is not None]
+    if layer is not None:
+        if layer not in names:
+            raise InputError(f"{path} has no layer {layer!r}; it has {_listed(names)}.")
+        return layer
+    if not placed:
+        raise InputError(f"{path} has no layer with geometry; it is a table, not a map layer.")
+    if len(placed) > 1:
+        raise InputError(f"{path} has several layers; say which one: {_listed(placed)}.")
+    return placed[0]
+
+
+def refuse_no_crs(path: PathLike, crs: object) -> None:
+    """Refuse a layer without a coordinate reference system."""
+    if crs is not None and crs != "":
+        return
+    if Path(path).suffix.lower() == ".shp" and not Path(path).with_suffix(".prj").exists():
+        raise MissingCRSError(
+            f"{path} has no .prj file beside it, so nobody knows where it lies; get the missing "
+            "file, or assign the right CRS (Assign Projection in QGIS)."
+        )
+    raise MissingCRSError(
+        f"{path} has no coordinate reference system; assign the right one first "
+        "(Assign Projection in QGIS)."
+    )
+
+
+def stream_polygons(
+    path: PathLike, *, layer: str | None = None, crs: pyproj.CRS | None = None
+) -> Iterator[tuple[shapely.Geometry, dict[str, Any]]]:
+    """Hand out the polygons of a layer one by one, for layers too large to hold.
+
+    Args:
+        path: any format that fiona reads.
+        layer: needed where the file holds several.
+        crs: what to reproject to.
+
+    Yields:
+        A valid polygon or multipolygon, and its attributes.
+
+    Raises:
+        InputError: as `read_polygons`.
+        MissingCRSError: if the layer does not say where on Earth it lies.
+    """
+    name = choose_layer(path, layer)
+    try:
+        with fiona.open(path, layer=name) as source:
+            refuse_no_crs(path, source.crs_wkt)
+            own = pyproj.CRS.from_wkt(source.crs_wkt)
+            turn = _turner(own, crs)
+            for feature in source:
+                if feature.geometry is None:
+                    continue
+                geometry = shapely.force_2d(shapely.geometry.shape(feature.geometry))
+                polygon = _only_family(_repaired(np.array([geometry])), POLYGONS)[0]
+                if not polygon.is_empty:
+                    yield turn(polygon), dict(feature.properties)
+    except FionaError as error:
+        raise _unreadable(path, error) from error
+
+
+def _turner(own: pyproj.CRS, crs: pyproj.CRS | None) -> Any:
+    if crs is None or own.equals(crs, ignore_axis_order=True):
+        return lambda polygon: polygon
+    transformer = pyproj.Transformer.from_crs(own, crs, always_xy=True)
+
+    def turn(coordinates: Any) -> Any:
+        return np.column_stack(transformer.transform(coordinates[:, 0], coordinates[:, 1]))
+
+    return lambda polygon: shapely.transform(polygon, turn)
+
+
+def _read_frame(path: PathLike, layer: str | None) -> Any:
+    if _is_parquet(path):
+        try:
+            return geopandas.read_parquet(path)
+        except (ValueError, OSError) as error:
+            raise _unreadable(path, error) from error
+    options: dict[str, Any] = {"layer": layer, "force_2d": True, "on_invalid": "fix"}
+    with warnings.catch_warnings():
+        # Measures and odd field types are dropped on purpose; what counts is checked below.
+        warnings.simplefilter("ignore")
+        try:
+            return pyogrio.read_dataframe(path, **options)
+        except UnicodeDecodeError:
+            logger.warning(
+                "The texts of %s are not in the encoding it declares; they are read as Latin-1.",
+                path,
+            )
+            return pyogrio.read_dataframe(path, **options, encoding="ISO-8859-1")
+        except _READ_ERRORS as error:
+            raise _unreadable(path, error) from error
+
+
+def _usable(
+    frame: geopandas.GeoDataFrame, path: PathLike, geometry_types: Sequence[str]
+) -> geopandas.GeoDataFrame:
+    geometries = np.asarray(frame.geometry.array, dtype=object)
+    missing = shapely.is_missing(geometries) | shapely.is_empty(geometries)
+    if missing.any():
+        logger.warning("%s: %d features have no geometry and are left out.", path, missing.sum())
+        frame, geometries = frame[~missing], geometries[~missing]
+    geometries = shapely.force_2d(geometries)
+    invalid = ~shapely.is_valid(geometries)
+    if invalid.any():
+        logger.warning("%s: %d invalid outlines were repaired.", path, invalid.sum())
+        geometries = _repaired(geometries)
+    reduced = _only_family(geometries, geometry_types)
+    kept = ~shapely.is_empty(reduced)
+    if not kept.any():
+        kinds = sorted({g.geom_type for g in geometries}) or ["no geometry at all"]
+        raise InputError(f"{path} has no {_plural(geometry_types)}: it holds {', '.join(kinds)}.")
+    if not kept.all():
+        logger.warning(
+            "%s: %d features are no %s and are left out.",
+            path,
+            (~kept).sum(),
+            _plural(geometry_types),
+        )
+    usable: geopandas.GeoDataFrame = frame[kept].set_geometry(
+        geopandas.GeoSeries(reduced[kept], index=frame.index[kept], crs=frame.crs)
+    )
+    return usable
+
+
+def _repaired(geometries: Any) -> Any:
+    # Structure keeps what a person drew: overlapping parts are merged, not punched out.
+    return shapely.make_valid(geometries, method="structure", keep_collapsed=False)
+
+
+def _only_family(geometries: Any, geometry_types: Sequence[str]) -> Any:
+    """Return each geometry, collections reduced to the kinds asked for; empty where none is."""
+    wanted = [kind for name in geometry_types for kind in _FAMILIES[name]]
+    kinds = shapely.get_type_id(geometries)
+    result = np.array(geometries, dtype=object)
+    result[~np.isin(kinds, wanted)] = shapely.Polygon()
+    for index in np.flatnonzero(kinds == shapely.GeometryType.GEOMETRYCOLLECTION):
+        parts = shapely.get_parts(_flattened(geometries[index]))
+        parts = parts[np.isin(shapely.get_type_id(parts), wanted)]
+        result[index] = shapely.unary_union(parts) if len(parts) else shapely.Polygon()
+    return result
+
+
+def _flattened(collection: Any) -> Any:
+    while any(part.geom_type == "GeometryCollection" for part in collection.geoms):
+        collection = shapely.GeometryCollection(
+            [leaf for part in collection.geoms for leaf in getattr(part, "geoms", [part])]
+        )
+    return collection
+
+
+def _reprojected(
+    frame: geopandas.GeoDataFrame, path: PathLike, own: pyproj.CRS, crs: pyproj.CRS
+) -> geopandas.GeoDataFrame:
+    logger.info("%s is reprojected from %s to %s.", path, _crs_name(own), _crs_name(crs))
+    turned = frame.to_crs(crs)
+    if not np.isfinite(turned.total_bounds).all():
+        raise InputError(
+            f"{path} cannot be reprojected from {_crs_name(own)} to {_crs_name(crs)}: its "
+            "coordinates do not fit its CRS; assign the right one."
+        )
+    return turned
+
+
+def _refuse_missing(path: PathLike) -> None:
+    name = str(path)
+    if not name.startswith("/vsi") and "://" not in name and not Path(path).exists():
+        raise InputError(f"{path} does not exist; check the name and the folder.")
+
+
+def _unreadable(path: PathLike, error: BaseException) -> InputError:
+    lines = str(error).strip().splitlines() or [repr(error)]
+    return InputError(
+        f"{path} cannot be read as a map layer: {lines[0].rstrip('.')}; is it complete, and a "
+        "format that OGR reads?"
+    )
+
+
+def _is_parquet(path: PathLike) -> bool:
+    return Path(path).suffix.lower() in (".parquet", ".geoparquet")
+
+
+def _called(path: PathLike, layer: str | None) -> str:
+    return f"Layer {layer!r} of {path}" if layer else str(path)
+
+
+def _crs_name(crs: pyproj.CRS) -> str:
+    authority = crs.to_authority()
+    return ":".join(authority) if authority else str(crs.name)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:20]) + (" …" if len(names) > 20 else "")
+
+
+def _plural(geometry_types: Sequence[str]) -> str:
+    return " or ".join(f"{name.lower()}s" for name in geometry_types)
