@@ -125,7 +125,7 @@ class ClassRaster(_Reader):
     def _found_classes(self) -> ClassTable:
         seen = np.zeros(NODATA + 1, dtype=bool)
         for window in blocks(self.grid.shape, (BLOCK, self.grid.shape[1])):
-            seen[np.unique(self.read(window))] = True
+            seen |= np.bincount(self.read(window).ravel(), minlength=NODATA + 1) > 0
         colors: Mapping[int, tuple[int, int, int, int]] = {}
         with contextlib.suppress(ValueError):  # no colour table
             colors = self._dataset.colormap(1)
