@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 
 from geocity.core.classes import NODATA, ClassTable
 from geocity.core.normalise import Normalisation, normalise, scale_of
+from geocity.core.texture import roughness
 from geocity.errors import BandMismatchError, LabelError
 from geocity.io.chips import Chip, ChipFolder, read_chip
 
@@ -107,6 +108,14 @@ class ChipDataset(Dataset[dict[str, torch.Tensor]]):
             "mask": torch.from_numpy(label.astype(np.int64)),
             "key": torch.tensor(key),
         }
+
+    def roughness(self) -> NDArray[np.float64]:
+        """Return how rough every chip looks, `geocity.core.texture.roughness`; reads them all."""
+        figures = []
+        for index in range(len(self)):
+            pixels, _, valid = self._read(index)
+            figures.append(roughness(pixels, valid))
+        return np.array(figures)
 
     def _read(self, index: int) -> Pixels:
         if index in self._cache:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
+from geocity.core.classes import NODATA
 from geocity.data.augment import STRENGTHS, augment
 from geocity.data.chip_dataset import (
     CACHE_BYTES,
@@ -18,10 +20,15 @@ from geocity.data.chip_dataset import (
     chip_normalisation,
 )
 from geocity.errors import InputError
-from geocity.io.chips import ChipFolder
+from geocity.io.chips import Chip, ChipFolder
 
 # An epoch of fewer steps makes a poor schedule; a small folder is drawn several times instead.
 _MIN_STEPS = 16
+# Enough ground to see a settlement in its surroundings, in pixels that a CPU can digest.
+_CROP_M = 150.0
+_CROP_PX = (96, 256)
+_FOREGROUND_SHARE = 0.25
+DRAWS = ("focused", "even")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,38 +37,50 @@ class BatchOptions:
 
     Attributes:
         batch_size: crops in a batch, on each device.
-        crop_size: side of the training crops in pixels; 0 chooses the chip's, at most 256.
+        crop_size: side of the training crops in pixels; 0 chooses about 150 m on the ground.
         augment: ``strong``, ``light`` or ``none``.
+        draw: ``focused`` draws a quarter of the crops from chips that hold a class other than the
+            background and the rest the more often the rougher a chip looks; ``even`` draws all
+            chips alike.
         seed: all chance comes from it.
         cache_bytes: decoded chips are kept in memory up to this size.
     """
 
-    batch_size: int = 8
+    batch_size: int = 16
     crop_size: int = 0
-    augment: str = "strong"
+    augment: str = "light"
+    draw: str = "focused"
     seed: int = 0
     cache_bytes: int = CACHE_BYTES
 
 
 class TrainingSampler(Sampler[Draw]):
-    """Draws every chip the same number of times an epoch, in an order of seed and epoch.
+    """Draws chips in proportion to their weights, in an order of seed and epoch.
 
-    The ranks of a distributed run share each pass over the chips out between them: within a pass
-    no chip goes to two ranks. Ranks get equally many draws, so up to ``ranks - 1`` chips of the
-    last pass, others each time, are left out.
+    The draws are as even as the weights allow: a chip that is due 2.3 draws gets two or three, and
+    with equal weights and as many draws as chips each is drawn once. The ranks of a distributed run
+    share the draws of an epoch out between them, so that none is made twice; each gets equally
+    many, so up to ``ranks - 1`` draws, others each epoch, are left out.
 
     Args:
-        chips: number of chips.
-        passes: how often each is drawn in an epoch.
+        weights: how much each chip is wanted, 0 or above.
+        draws: number of draws in an epoch, over all ranks.
         seed: all chance comes from it.
         rank: which of the ranks this is.
         ranks: how many there are.
     """
 
     def __init__(
-        self, chips: int, *, passes: int, seed: int, rank: int = 0, ranks: int = 1
+        self,
+        weights: NDArray[np.float64],
+        *,
+        draws: int,
+        seed: int,
+        rank: int = 0,
+        ranks: int = 1,
     ) -> None:
-        self._chips, self._passes, self._seed = chips, passes, seed
+        self._shares = weights / weights.sum()
+        self._draws, self._seed = draws, seed
         self._rank, self._ranks = rank, ranks
         self.epoch = 0
 
@@ -70,11 +89,15 @@ class TrainingSampler(Sampler[Draw]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return self._chips * self._passes // self._ranks
+        return self._draws // self._ranks
 
     def __iter__(self) -> Iterator[Draw]:
         rng = np.random.default_rng([self._seed, self.epoch])
-        order = np.concatenate([rng.permutation(self._chips) for _ in range(self._passes)])
+        # Systematic sampling: evenly spaced marks over the heaped-up shares.
+        marks = (np.arange(self._draws) + rng.random()) / self._draws
+        # The heap must not end a rounding error below 1.
+        chips = np.searchsorted(np.cumsum(self._shares)[:-1], marks, side="right")
+        order = rng.permutation(chips)
         keys = rng.integers(0, 1 << 62, len(order))
         for place in range(self._rank, len(self) * self._ranks, self._ranks):
             yield Draw(int(order[place]), int(keys[place]))
@@ -103,25 +126,26 @@ class ChipDataModule(LightningDataModule):
             raise InputError(
                 f"unknown augmentation {options.augment!r}; expected {', '.join(STRENGTHS)}"
             )
+        if options.draw not in DRAWS:
+            raise InputError(f"unknown draw {options.draw!r}; expected {', '.join(DRAWS)}")
         self._strength = STRENGTHS[options.augment]
-        self._loader: DataLoader[dict[str, Tensor]] | None = None
+        self._weights = self._chip_weights()
 
     @property
-    def passes(self) -> int:
-        """Return how often each chip is drawn in an epoch.
+    def draws(self) -> int:
+        """Return the number of crops in an epoch.
 
-        As often as crops fit into it, and more where an epoch would be too short.
+        As many as fit into the chips, and more where an epoch would be too short.
         """
-        fitting = round((self.folder.chip_size / self.crop_size) ** 2)
-        needed = -(-_MIN_STEPS * self.options.batch_size // len(self.train_chips))
-        return max(1, fitting, needed)
+        fitting = round((self.folder.chip_size / self.crop_size) ** 2) * len(self.train_chips)
+        return max(fitting, _MIN_STEPS * self.options.batch_size)
 
     def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         """Return the training batches of this rank."""
         rank, ranks = self._place()
         sampler = TrainingSampler(
-            len(self.train_chips),
-            passes=self.passes,
+            self._weights,
+            draws=self.draws,
             seed=self.options.seed,
             rank=rank,
             ranks=ranks,
@@ -132,6 +156,17 @@ class ChipDataModule(LightningDataModule):
             sampler=sampler,
             drop_last=len(sampler) >= self.options.batch_size,
         )
+
+    def endless(self) -> Iterator[dict[str, Tensor]]:
+        """Return training batches without end, epoch after epoch."""
+        loader = self.train_dataloader()
+        sampler = loader.sampler
+        epoch = 0
+        while True:
+            if isinstance(sampler, TrainingSampler):
+                sampler.set_epoch(epoch)
+            yield from loader
+            epoch += 1
 
     def val_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         """Return the whole validation chips of this rank, unchanged."""
@@ -177,6 +212,23 @@ class ChipDataModule(LightningDataModule):
             cache_bytes=self.options.cache_bytes // 2,
         )
 
+    def _chip_weights(self) -> NDArray[np.float64]:
+        """Return how much each training chip is wanted.
+
+        Most false alarms come from kinds of built-up land that are rare among water, fields and
+        runways; their chips look rough, and are drawn more often.
+        """
+        chips = self.folder.split("train")
+        even = np.full(len(chips), 1 / len(chips))
+        if self.options.draw == "even":
+            return even
+        rough = self.train_chips.roughness()
+        wanted = rough / rough.sum() if rough.sum() > 0 else even
+        holds = np.array([_holds_foreground(chip) for chip in chips])
+        if not holds.any():
+            return wanted
+        return _FOREGROUND_SHARE * holds / holds.sum() + (1 - _FOREGROUND_SHARE) * wanted
+
     def _whole_batch(self) -> int:
         """Return how many whole chips cost no more memory than a training batch of crops."""
         share = (self.crop_size / self.folder.chip_size) ** 2
@@ -188,10 +240,15 @@ class ChipDataModule(LightningDataModule):
         return self.trainer.global_rank, self.trainer.world_size
 
 
+def _holds_foreground(chip: Chip) -> bool:
+    return any(n > 0 for value, n in chip.class_pixels.items() if 0 < value < NODATA)
+
+
 def _crop_size(folder: ChipFolder, asked: int) -> int:
     fitting = folder.chip_size // SIDE_MULTIPLE * SIDE_MULTIPLE
     if asked == 0:
-        return max(SIDE_MULTIPLE, min(256, fitting))
+        wanted = round(_CROP_M / folder.cell_size_m / SIDE_MULTIPLE) * SIDE_MULTIPLE
+        return max(SIDE_MULTIPLE, min(max(wanted, _CROP_PX[0]), _CROP_PX[1], fitting))
     if asked % SIDE_MULTIPLE or not SIDE_MULTIPLE <= asked <= max(fitting, SIDE_MULTIPLE):
         raise InputError(
             f"a crop size of {asked} pixels does not suit chips of {folder.chip_size}; "

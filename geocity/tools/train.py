@@ -1,0 +1,282 @@
+"""Train a network on chips: `geocity train`."""
+
+import json
+import logging
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from geocity.core.progress import Progress, silent
+from geocity.errors import InputError, OutputExistsError
+from geocity.io.chips import ChipFolder, read_chip_folder
+from geocity.io.model_packages import write_model
+from geocity.io.staging import PathLike, fresh_output
+from geocity.io.weight_files import read_weight_file
+from geocity.tools.train_options import TrainOptions, is_weight_file
+from geocity.tools.training_contract import training_contract
+
+if TYPE_CHECKING:
+    from geocity.data.module import ChipDataModule
+    from geocity.models.rate_finder import RangeTest
+    from geocity.models.segmentation import SegmentationTask
+    from geocity.models.training import RunResult
+
+__all__ = ["TrainOptions", "train"]
+
+logger = logging.getLogger(__name__)
+
+_OPTIONS = "options.json"
+_CURVES = "curves.png"
+
+
+def train(
+    chips: PathLike,
+    *,
+    out: PathLike,
+    options: TrainOptions | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Path:
+    """Train a network on a chip folder and write it as one model file.
+
+    The weights of the best epoch are kept. Beside the model, a folder ``<model>.training`` keeps
+    the log (``log.csv``), the curves (``curves.png``), and, until the run is done, its checkpoint.
+
+    Args:
+        chips: a folder written by `export_chips`, or by ArcGIS Pro as Classified_Tiles.
+        out: the model file to write.
+        options: every choice about the run; the defaults if None.
+        resume: go on after the last whole epoch of a run that was stopped; on a CPU the model is
+            then the same, bit for bit, as that of an undisturbed run.
+        overwrite: replace a model, or a stopped run, that is there.
+        progress: told of every step.
+
+    Returns:
+        The path of the model file.
+
+    Raises:
+        InputError: if chips or options cannot serve, or the training diverges.
+        OutputExistsError: if the model is there, or a stopped run is and ``resume`` is not asked.
+    """
+    options = options or TrainOptions()
+    progress = progress or silent
+    path = fresh_output(out, overwrite=overwrite)
+    folder = read_chip_folder(chips)
+    options.monitored(folder.classes)
+    run = _open_run(path, resume=resume, overwrite=overwrite)
+    resume = resume and _resumable(run)
+    data, task, options = _prepare(folder, options, run, resume, progress)
+    try:
+        result = _run(data, task, options, run, resume, progress)
+    except KeyboardInterrupt:
+        if _resumable(run):
+            logger.warning("Stopped; the same command with --resume goes on after the last epoch.")
+        raise
+    write_model(
+        path, training_contract(data, options, result), _weights(result), overwrite=overwrite
+    )
+    _finish(run, result)
+    return path
+
+
+def _check_cell_size(folder: ChipFolder) -> None:
+    if folder.cell_size_m <= 0:
+        raise InputError(
+            f"{folder.path} does not say how large its pixels are on the ground; "
+            "export the chips from a scene that has a coordinate system"
+        )
+
+
+def _open_run(path: Path, *, resume: bool, overwrite: bool) -> Path:
+    run = path.with_name(path.stem + ".training")
+    if not resume and _resumable(run):
+        if not overwrite:
+            raise OutputExistsError(
+                f"{run} holds a training run that was stopped; go on with it (--resume), or "
+                "begin anew (--overwrite)"
+            )
+        shutil.rmtree(run)
+    run.mkdir(parents=True, exist_ok=True)
+    return run
+
+
+def _resumable(run: Path) -> bool:
+    return (run / "last.ckpt").exists() and (run / _OPTIONS).exists()
+
+
+def _same_options(run: Path, options: TrainOptions, folder: ChipFolder) -> TrainOptions:
+    """Check that a run goes on with what it began with, and take its resolved learning rate."""
+    text = (run / _OPTIONS).read_text(encoding="utf-8")
+    began: dict[str, Any] = json.loads(text)
+    now = _run_record(options, folder)
+    if options.lr == "auto":
+        now["options"]["lr"] = began["options"]["lr"]  # it was found when the run began
+    for group in ("chips", "options"):
+        for name, value in now[group].items():
+            if began[group].get(name) != value:
+                raise InputError(
+                    f"{run} began with {name} {began[group].get(name)!r}, now it is {value!r}; "
+                    "resume with the same chips and options, or begin anew (--overwrite)"
+                )
+    return replace(options, lr=float(began["options"]["lr"]))
+
+
+def _run_record(options: TrainOptions, folder: ChipFolder) -> dict[str, Any]:
+    parts = {part: len(folder.split(part)) for part in ("train", "val")}
+    return {"options": options.to_json(), "chips": {**parts, "chip_size": folder.chip_size}}
+
+
+def settle(folder: ChipFolder, options: TrainOptions) -> tuple["ChipDataModule", TrainOptions]:
+    """Make the data of a run, and settle what the options leave to the device and the chips."""
+    from geocity.data.module import BatchOptions, ChipDataModule
+    from geocity.models.devices import choose_device, choose_precision
+
+    device = choose_device(options.device)
+    precision = choose_precision(options.precision, device)
+    _check_cell_size(folder)
+    data = ChipDataModule(
+        folder,
+        BatchOptions(
+            batch_size=options.batch_size,
+            crop_size=options.crop_size,
+            augment=options.augment,
+            draw=options.draw,
+            seed=options.seed,
+        ),
+    )
+    return data, replace(options, device=device, precision=precision, crop_size=data.crop_size)
+
+
+def _prepare(
+    folder: ChipFolder, options: TrainOptions, run: Path, resume: bool, progress: Progress
+) -> tuple["ChipDataModule", "SegmentationTask", TrainOptions]:
+    """Make data and task; find the learning rate; write down how the run begins."""
+    data, options = settle(folder, options)
+    if resume:
+        options = _same_options(run, options, folder)
+    logger.info(
+        "%d training and %d validation chips, crops of %d pixels, %d steps an epoch, on %s in %s.",
+        len(data.train_chips),
+        len(data.val_chips),
+        data.crop_size,
+        len(data.train_dataloader()),
+        options.device,
+        {"32": "float32", "bf16": "bfloat16", "16": "float16"}[options.precision],
+    )
+    if options.lr == "auto":
+        options = replace(options, lr=find_rate(data, options, progress=progress).suggestion.rate)
+    task = make_task(data, options)
+    if not resume:
+        record = json.dumps(_run_record(options, folder), indent=2)
+        (run / _OPTIONS).write_text(record, encoding="utf-8")
+    return data, task, options
+
+
+def find_rate(
+    data: "ChipDataModule", options: TrainOptions, *, progress: Progress, steps: int = 150
+) -> "RangeTest":
+    """Run the learning rate range test for options whose device and precision are settled."""
+    from geocity.models.rate_finder import range_test
+
+    found = range_test(
+        make_task(data, options),
+        data.endless(),
+        device=options.device,
+        bf16=options.precision != "32",
+        prepare=data.augmented,
+        steps=steps,
+        progress=progress,
+    )
+    logger.info("The learning rate test suggests %.2e.", found.suggestion.rate)
+    return found
+
+
+def make_task(data: "ChipDataModule", options: TrainOptions) -> "SegmentationTask":
+    """Make the task of a run, its weights decided by the seed and by where they start."""
+    import torch
+
+    from geocity.models.networks import torchgeo_weights
+    from geocity.models.segmentation import SegmentationTask, TaskOptions
+
+    folder = data.folder
+    start: Any = None
+    if options.weights == "imagenet":
+        start = "imagenet"
+    elif is_weight_file(options.weights):
+        start = read_weight_file(options.weights)
+    elif options.weights != "none":
+        start = torchgeo_weights(options.weights, options.encoder)
+    torch.manual_seed(options.seed)
+    task_options = TaskOptions(
+        architecture=options.architecture,
+        encoder=options.encoder,
+        bands=len(folder.band_names),
+        class_names=folder.classes.names,
+        loss=options.loss,
+        class_weights=_class_weights(folder) if options.class_weights == "balanced" else None,
+        rate=1e-3 if options.lr == "auto" else options.lr,
+        pretrained=start is not None,
+        freeze_epochs=options.frozen_epochs(),
+        seed=options.seed,
+    )
+    return SegmentationTask(task_options, start, Path(options.weights).name)
+
+
+def _class_weights(folder: ChipFolder) -> tuple[float, ...]:
+    """Return weights that give every class of the training part the same say; 0 if absent."""
+    counts = folder.class_pixels("train")
+    present = sum(count > 0 for count in counts.values())
+    total = sum(counts.values())
+    return tuple(total / (present * count) if count else 0.0 for count in counts.values())
+
+
+def _run(
+    data: "ChipDataModule",
+    task: "SegmentationTask",
+    options: TrainOptions,
+    run: Path,
+    resume: bool,
+    progress: Progress,
+) -> "RunResult":
+    from geocity.models.training import RunOptions, run_training
+
+    monitor, highest = options.monitored(data.folder.classes)
+    return run_training(
+        task,
+        data,
+        RunOptions(
+            folder=run,
+            epochs=options.epochs,
+            device=options.device,
+            devices=options.devices,
+            precision=options.precision,
+            monitor=monitor,
+            highest=highest,
+            patience=options.patience,
+            tensorboard=options.tensorboard,
+        ),
+        resume=resume,
+        progress=progress,
+    )
+
+
+def _weights(result: "RunResult") -> dict[str, Any]:
+    return {name: tensor.contiguous().numpy() for name, tensor in result.state.items()}
+
+
+def _finish(run: Path, result: "RunResult") -> None:
+    """Draw the curves, and drop the checkpoints: the model file holds what they were for."""
+    from geocity.io.figures.training import draw_curves
+
+    draw_curves(result.rows, run / _CURVES, overwrite=True)
+    for name in ("last.ckpt", "best.ckpt"):
+        (run / name).unlink(missing_ok=True)
+    best = result.best
+    logger.info(
+        "Epoch %d was the best: validation mean IoU %.3f. Log and curves are in %s.",
+        int(best["epoch"]),
+        best["val_miou"],
+        run,
+    )

@@ -1,0 +1,166 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geocity.core.normalise import normalise
+from geocity.data.chip_dataset import ChipDataset, Draw, chip_normalisation
+from geocity.data.module import BatchOptions, ChipDataModule, TrainingSampler
+from geocity.errors import InputError, LabelError
+from geocity.io.chips import read_chip, read_chip_folder
+from tests.toy_chips import SIZE, write_toy_chips
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return read_chip_folder(write_toy_chips(tmp_path_factory.mktemp("toy") / "chips", bands=4))
+
+
+def dataset(folder, **options):
+    return ChipDataset(
+        folder.split("train"),
+        chip_normalisation(folder),
+        folder.classes,
+        **{"crop_size": 32, **options},
+    )
+
+
+def test_a_whole_chip_is_the_normalised_chip(folder):
+    sample = dataset(folder)[0]
+    pixels, label, valid = read_chip(folder.split("train")[0])
+    assert np.array_equal(
+        sample["image"].numpy(), normalise(pixels, chip_normalisation(folder), valid)
+    )
+    assert np.array_equal(sample["mask"].numpy(), np.where(valid, label, 255))
+    assert (sample["image"][:, ~torch.from_numpy(valid)] == 0).all()
+    assert sample["image"].dtype == torch.float32
+    assert sample["mask"].dtype == torch.int64
+
+
+def test_a_crop_is_a_piece_of_its_chip_decided_by_its_key(folder):
+    chips = dataset(folder)
+    whole = chips[3]["image"]
+    crop, again, other = (chips[Draw(3, key)]["image"] for key in (7, 7, 8))
+    assert crop.shape == (4, 32, 32)
+    assert torch.equal(crop, again)
+    assert not torch.equal(crop, other)
+    windows = whole.unfold(1, 32, 1).unfold(2, 32, 1)
+    assert (windows == crop[:, None, None]).all(-1).all(-1).all(0).any()
+
+
+def test_chips_smaller_than_a_crop_are_mirrored_and_unknown(folder):
+    sample = dataset(folder, crop_size=96)[Draw(1, 0)]
+    assert sample["image"].shape == (4, 96, 96)
+    assert (sample["mask"][SIZE:] == 255).all()
+    assert (sample["mask"][:, SIZE:] == 255).all()
+    assert torch.equal(sample["image"][:, SIZE], sample["image"][:, SIZE - 1])
+
+
+def test_the_cache_changes_nothing(folder):
+    cached, plain = dataset(folder), dataset(folder, cache_bytes=0)
+    for index in (0, 5, 0):
+        assert torch.equal(cached[index]["image"], plain[index]["image"])
+
+
+def test_a_label_without_a_class(folder, monkeypatch):
+    from geocity.core.classes import ClassTable
+
+    chips = ChipDataset(
+        folder.split("train"),
+        chip_normalisation(folder),
+        ClassTable.named(["background"]),
+        crop_size=32,
+    )
+    with pytest.raises(LabelError, match="no class"):
+        chips[0]
+
+
+@given(
+    chips=st.integers(1, 30),
+    ranks=st.integers(1, 4),
+    passes=st.integers(1, 3),
+    epoch=st.integers(0, 5),
+)
+def test_ranks_share_the_draws_and_no_chip_comes_twice_in_a_pass(chips, ranks, passes, epoch):
+    taken = []
+    for rank in range(ranks):
+        sampler = TrainingSampler(
+            np.ones(chips), draws=chips * passes, seed=3, rank=rank, ranks=ranks
+        )
+        sampler.set_epoch(epoch)
+        mine = list(sampler)
+        assert len(mine) == len(sampler) == chips * passes // ranks
+        taken += mine
+    assert len({draw.key for draw in taken}) == len(taken)
+    counts = np.bincount([draw.chip for draw in taken], minlength=chips)
+    assert counts.max(initial=0) <= passes
+    assert chips * passes - counts.sum() < ranks
+
+
+@given(st.lists(st.floats(0.01, 10), min_size=1, max_size=12), st.integers(1, 60))
+def test_draws_follow_the_weights(weights, draws):
+    weights = np.array(weights)
+    sampler = TrainingSampler(weights, draws=draws, seed=1)
+    counts = np.bincount([draw.chip for draw in sampler], minlength=len(weights))
+    due = draws * weights / weights.sum()
+    assert (np.abs(counts - due) < 1 + 1e-6).all()
+
+
+def test_order_comes_from_seed_and_epoch():
+    def order(seed, epoch):
+        sampler = TrainingSampler(np.ones(20), draws=20, seed=seed)
+        sampler.set_epoch(epoch)
+        return list(sampler)
+
+    assert order(1, 2) == order(1, 2)
+    assert order(1, 2) != order(1, 3)
+    assert order(1, 2) != order(2, 2)
+
+
+def test_focus_prefers_rough_chips(tmp_path):
+    folder = read_chip_folder(write_toy_chips(tmp_path / "chips"))
+    data = ChipDataModule(folder, BatchOptions())
+    rough = data.train_chips.roughness()
+    weights = data._chip_weights()
+    assert weights.sum() == pytest.approx(1)
+    assert np.corrcoef(rough, weights)[0, 1] > 0.9
+    even = ChipDataModule(folder, BatchOptions(draw="even"))._chip_weights()
+    assert np.ptp(even) == 0
+
+
+def test_an_epoch_is_long_enough_and_crops_cover_the_ground(folder):
+    data = ChipDataModule(folder, BatchOptions(batch_size=4, crop_size=32))
+    assert data.draws >= 16 * 4
+    assert ChipDataModule(folder, BatchOptions()).crop_size == 64  # 150 m would be 192 pixels
+
+
+def test_validation_sees_every_chip_once_and_unchanged(folder):
+    data = ChipDataModule(folder, BatchOptions(batch_size=3))
+    images = torch.cat([batch["image"] for batch in data.val_dataloader()])
+    assert len(images) == 4
+    assert torch.equal(images[2], data.val_chips[2]["image"])
+
+
+def test_a_batch_is_augmented_by_its_own_key(folder):
+    data = ChipDataModule(folder, BatchOptions(augment="strong"))
+    batch = next(iter(data.train_dataloader()))
+    first, second = data.augmented(batch), data.augmented(batch)
+    assert torch.equal(first["image"], second["image"])
+    assert not torch.equal(first["image"], batch["image"])
+    plain = ChipDataModule(folder, BatchOptions(augment="none"))
+    assert torch.equal(plain.augmented(batch)["image"], batch["image"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"augment": "wild"}, "augmentation"),
+        ({"draw": "odd"}, "draw"),
+        ({"crop_size": 128}, "crop size"),
+        ({"crop_size": 33}, "crop size"),
+    ],
+)
+def test_options_that_cannot_be(folder, options, message):
+    with pytest.raises(InputError, match=message):
+        ChipDataModule(folder, BatchOptions(**options))
