@@ -1,0 +1,103 @@
+"""``geocity map``."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from geocity.cli.console import Console
+from geocity.cli.options import out_option, overwrite_option, tool_command
+
+
+def _passes(ctx: click.Context, param: click.Parameter, value: str) -> int | Literal["stable"]:
+    if value == "stable":
+        return "stable"
+    if not value.isdecimal():
+        raise click.BadParameter(f"{value!r} is neither a whole number nor 'stable'.")
+    return int(value)
+
+
+@tool_command("map")
+@click.argument("scenes", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "-m", "--model", required=True, type=click.Path(path_type=Path), help="The model file."
+)
+@out_option("all results (a folder)")
+@click.option(
+    "--passes",
+    callback=_passes,
+    default="1",
+    metavar="N|stable",
+    show_default=True,
+    help="Of the majority filter; 0 leaves it out.",
+)
+@click.option(
+    "--min-area",
+    "min_area_m2",
+    type=click.FloatRange(min=0),
+    default=200.0,
+    show_default=True,
+    metavar="M2",
+    help="Smallest patch to keep.",
+)
+@click.option(
+    "--min-hole",
+    "min_hole_m2",
+    type=click.FloatRange(min=0),
+    default=100.0,
+    show_default=True,
+    metavar="M2",
+    help="Smallest hole to keep.",
+)
+@click.option(
+    "--threshold",
+    type=float,
+    metavar="P",
+    help="Lowest probability at which a class other than background is given.",
+)
+@click.option("--aoi", type=click.Path(path_type=Path), help="Polygons to stay within.")
+@click.option("--tile-size", type=int, metavar="PIXELS", help="Side of a tile.  [default: 1024]")
+@click.option("--batch-size", type=int, metavar="N", help="Tiles at a time.  [default: 1; CUDA 8]")
+@click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
+)
+@click.option("--title", default="", help="Title of the project and of its print page.")
+@overwrite_option
+def command(
+    console: Console,
+    scenes: tuple[Path, ...],
+    model: Path,
+    out: Path,
+    overwrite: bool,
+    threshold: float | None,
+    aoi: Path | None,
+    tile_size: int | None,
+    batch_size: int | None,
+    device: str,
+    **options: Any,
+) -> None:
+    r"""Map scenes in one go: classify, filter, clean, outline, and a QGIS project.
+
+    Several scenes may be several dates or several places; each gets its rasters and its layer of
+    outlines. For finer control run the steps one by one: classify, majority-filter, clean,
+    polygonize.
+
+    \b
+    Example:
+      geocity map sample_data/scene_2015.tif sample_data/scene_2025.tif -m slums.geocity -o map
+    """
+    from geocity.tools.classify import ClassifyOptions
+    from geocity.tools.map import MapOptions, map  # noqa: A004 - the command's name
+
+    how = ClassifyOptions(
+        threshold=threshold, aoi=aoi, tile_size=tile_size, batch_size=batch_size, device=device
+    )
+    result = map(
+        scenes,
+        model=model,
+        out=out,
+        options=MapOptions(classify=how, **options),
+        overwrite=overwrite,
+        progress=console.progress,
+    )
+    console.result(result.project)
