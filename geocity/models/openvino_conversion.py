@@ -7,11 +7,13 @@ geocity.models.openvino_conversion MODEL FOLDER TILE``), and its result is cache
 
 import hashlib
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import geocity
 from geocity.errors import ModelError
 from geocity.io.model_packages import ModelPackage, read_model
 from geocity.io.user_cache import cached_folder
@@ -56,7 +58,10 @@ def converted(package: ModelPackage, tile: int) -> Path:
 
 def _convert_in_child(model: Path, folder: Path, size: int) -> None:
     command = [sys.executable, "-m", __name__, str(model.resolve()), str(folder), str(size)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # The child must find the same geocity, wherever this one was imported from.
+    paths = [str(Path(geocity.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         raise ModelError(
