@@ -76,7 +76,7 @@ def command(
     device: str,
     **options: Any,
 ) -> None:
-    r"""Map scenes in one go: classify, filter, clean, outline, and a QGIS project.
+    """Map scenes in one go: classify, filter, clean, outline, and a QGIS project.
 
     Several scenes may be several dates or several places; each gets its rasters and its layer of
     outlines. For finer control run the steps one by one: classify, majority-filter, clean,
@@ -85,7 +85,7 @@ def command(
     \b
     Example:
       geocity map sample_data/scene_2015.tif sample_data/scene_2025.tif -m slums.geocity -o map
-    """
+    """  # noqa: D301 - click wants the character
     from geocity.tools.classify import ClassifyOptions
     from geocity.tools.map import MapOptions, map  # noqa: A004 - the command's name
 
