@@ -33,6 +33,7 @@ from geocity.core.traced_polygons import TracedPolygons
 from geocity.errors import ClassTableError, InputError
 from geocity.io.class_rasters import ClassRaster, open_class_raster, open_probability_raster
 from geocity.io.class_strips import Strip, bands_of_classes, class_strips
+from geocity.io.gdal_cache import class_cache_bytes, limited_cache
 from geocity.io.polygon_styles import dress_polygons
 from geocity.io.staging import PathLike, fresh_output
 from geocity.io.vector_layers import Batch, Layer, refuse_unknown_format, write_batches
@@ -108,6 +109,7 @@ def polygonize(
     fresh_output(out, overwrite=overwrite)
     with contextlib.ExitStack() as files:
         source = files.enter_context(open_class_raster(classes))
+        files.enter_context(limited_cache(class_cache_bytes(source.grid.shape[1])))
         wanted = _wanted_classes(source, options)
         bands: dict[int, int] = {}
         likely = None
