@@ -99,10 +99,10 @@ def draw_reliability(curves: Mapping[int, Reliability], classes: ClassTable, out
 def _draw_curve(upper: Axes, lower: Axes, curve: Reliability, land_class: LandClass) -> None:
     color = _unit(land_class.color)
     bars = curve.bins
-    filled = [bar for bar in bars if bar.pixels]
+    filled = curve.pixels > 0
     upper.plot(
-        [bar.mean_probability for bar in filled],
-        [bar.frequency for bar in filled],
+        curve.probability_sum[filled] / curve.pixels[filled],
+        curve.true_px[filled] / curve.pixels[filled],
         marker="o",
         markersize=4,
         color=color,
