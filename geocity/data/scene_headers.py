@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from torchgeo.datasets.utils import disambiguate_timestamp
+import torch
+from numpy.typing import NDArray
+from torchgeo.datasets.utils import array_to_tensor, disambiguate_timestamp
 
 from geocity.core.grid import Grid, same_crs
 from geocity.core.mosaic import Mosaic, group_mosaics
@@ -110,3 +112,10 @@ def group_images(headers: Sequence[SceneHeader]) -> tuple[SceneImage, ...]:
             placed = tuple((members[member], window) for member, window in mosaic.members)
             images.append(SceneImage(Mosaic(mosaic.grid, placed), time))
     return tuple(images)
+
+
+def as_tensor(pixels: NDArray[Any]) -> torch.Tensor:
+    """Return a tensor; unsigned types that torch hardly knows become the next wider signed one."""
+    if pixels.dtype in (np.uint16, np.uint32):
+        return array_to_tensor(pixels)
+    return torch.from_numpy(np.ascontiguousarray(pixels))

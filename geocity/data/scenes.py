@@ -26,13 +26,14 @@ import shapely
 import torch
 from numpy.typing import NDArray
 from torchgeo.datasets import RasterDataset
-from torchgeo.datasets.utils import GeoSlice, array_to_tensor
+from torchgeo.datasets.utils import GeoSlice
 
 from geocity.core.grid import Grid, Window, same_crs
 from geocity.core.mosaic import Mosaic
 from geocity.core.padding import pad_reflect
 from geocity.data.scene_headers import (
     SceneHeader,
+    as_tensor,
     band_positions,
     group_images,
     interval_of,
@@ -103,7 +104,7 @@ class SceneDataset(RasterDataset):
         for header in headers[1:]:
             refuse_mixture(first, header)
         self.pixel_dtype = first.dtype
-        self._dtype = _tensor(np.zeros(1, first.dtype)).dtype if as_stored else torch.float32
+        self._dtype = as_tensor(np.zeros(1, first.dtype)).dtype if as_stored else torch.float32
         self._positions = band_positions(first, bands)
         self.band_names = tuple(first.bands[position] for position in self._positions)
         self.bands = self.band_names
@@ -174,10 +175,15 @@ class SceneDataset(RasterDataset):
         sample: dict[str, Any] = {
             "crs": self.crs,
             "bounds": query,
-            "image": _tensor(pixels).to(self.dtype),
+            "image": self._tensor(pixels),
             "valid": torch.from_numpy(valid),
         }
         return self.transforms(sample) if self.transforms is not None else sample
+
+    def _tensor(self, pixels: NDArray[Any]) -> torch.Tensor:
+        # numpy casts on this thread alone; torch would wake its pool for every chip.
+        wanted = np.float32 if self._dtype is torch.float32 else pixels.dtype
+        return as_tensor(pixels.astype(wanted, copy=False))
 
     def locate(self, query: GeoSlice) -> tuple[int, Window]:
         """Find the image that a query means, and its whole pixels.
@@ -304,10 +310,3 @@ def _window(grid: Grid, x: slice, y: slice) -> tuple[Window, bool, int]:
     )
     inside = window.intersect(grid.window)
     return window, apart <= _ON_LATTICE, inside.rows * inside.cols if inside else 0
-
-
-def _tensor(pixels: NDArray[Any]) -> torch.Tensor:
-    """Return a tensor; unsigned types that torch hardly knows become the next wider signed one."""
-    if pixels.dtype in (np.uint16, np.uint32):
-        return array_to_tensor(pixels)
-    return torch.from_numpy(np.ascontiguousarray(pixels))
