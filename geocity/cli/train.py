@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -13,21 +13,13 @@ from geocity.tools.train_options import TrainOptions
 _DEFAULTS = TrainOptions()
 
 
-class RateOrAuto(click.ParamType):
-    """A learning rate, or the word ``auto``."""
-
-    name = "auto|rate"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float | str:
-        """Return a number or ``auto``."""
-        if value == "auto" or isinstance(value, float):
-            return value if isinstance(value, float) else "auto"
-        try:
-            return float(str(value))
-        except ValueError:
-            self.fail(f"{value!r} is neither a number nor auto", param, ctx)
+def _rate(ctx: click.Context, param: click.Parameter, value: str) -> float | Literal["auto"]:
+    if value == "auto":
+        return "auto"
+    try:
+        return float(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is neither a number nor auto") from None
 
 
 def network_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -86,7 +78,14 @@ _NETWORK = (
 @click.argument("chips", type=click.Path(path_type=Path))
 @out_option("the model file (.geocity)")
 @_option("epochs", "Passes over the training chips.", type=int)
-@_option("lr", "Highest learning rate, or auto: find it by a test first.", type=RateOrAuto())
+@click.option(
+    "--lr",
+    default=str(_DEFAULTS.lr),
+    show_default=True,
+    callback=_rate,
+    metavar="auto|RATE",
+    help="Highest learning rate, or auto: find it by a test first.",
+)
 @network_options
 @_option("monitor", "What chooses the best epoch: miou, loss, or a class's name for its IoU.")
 @_option("patience", "Stop after so many epochs without improvement; 0: never.", type=int)

@@ -224,10 +224,12 @@ class ChipDataModule(LightningDataModule):
             return even
         rough = self.train_chips.roughness()
         wanted = rough / rough.sum() if rough.sum() > 0 else even
-        holds = np.array([_holds_foreground(chip) for chip in chips])
+        holds = np.array([_holds_foreground(chip) for chip in chips], np.float64)
         if not holds.any():
             return wanted
-        return _FOREGROUND_SHARE * holds / holds.sum() + (1 - _FOREGROUND_SHARE) * wanted
+        weights: NDArray[np.float64] = (1 - _FOREGROUND_SHARE) * wanted
+        weights += _FOREGROUND_SHARE * holds / holds.sum()
+        return weights
 
     def _whole_batch(self) -> int:
         """Return how many whole chips cost no more memory than a training batch of crops."""

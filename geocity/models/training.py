@@ -1,5 +1,6 @@
 """A training run: Lightning's trainer, its checkpoints, and what comes out of it."""
 
+import importlib.util
 import logging
 import threading
 import warnings
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from geocity.core.classes import NODATA
 from geocity.core.progress import Progress
 from geocity.data.module import ChipDataModule
-from geocity.errors import InputError
+from geocity.errors import InputError, MissingDependencyError
 from geocity.models.callbacks import History, ProgressReport
 from geocity.models.epoch_log import follow_epochs
 from geocity.models.segmentation import SegmentationTask, channels_last
@@ -174,6 +175,11 @@ def _callbacks(options: RunOptions, progress: Progress, log: Path) -> list[Callb
 
 
 def _tensorboard(folder: Path) -> TensorBoardLogger:
+    if importlib.util.find_spec("tensorboard") is None:
+        raise MissingDependencyError(
+            "a TensorBoard log needs the package tensorboard, which is not installed; "
+            "install geocity[tensorboard], or leave out --tensorboard"
+        )
     return TensorBoardLogger(save_dir=folder, name="", version="")
 
 

@@ -1,0 +1,58 @@
+"""Two processes on the CPU train together, and no draw is made twice."""
+
+import json
+from pathlib import Path
+
+from geocity.data.module import ChipDataModule
+from geocity.io.model_packages import read_model
+from geocity.tools import train as tool
+from geocity.tools.train import TrainOptions, train
+from tests.toy_chips import write_toy_chips
+
+
+class Recording(ChipDataModule):
+    """Writes down which draws its rank was given."""
+
+    notes: Path
+
+    def on_after_batch_transfer(self, batch, dataloader_idx):
+        if self.trainer.training:
+            with (self.notes / f"{self.trainer.global_rank}.txt").open("a") as file:
+                file.writelines(f"{key}\n" for key in batch["key"].tolist())
+        return super().on_after_batch_transfer(batch, dataloader_idx)
+
+
+def test_two_ranks_share_the_draws(tmp_path, monkeypatch):
+    chips = write_toy_chips(tmp_path / "chips")
+    settle = tool.settle
+
+    def recorded(folder, options):
+        data, settled = settle(folder, options)
+        data.__class__ = Recording
+        data.notes = tmp_path
+        return data, settled
+
+    monkeypatch.setattr(tool, "settle", recorded)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    steps = []
+    options = TrainOptions(
+        epochs=1,
+        encoder="tu-mobilenetv3_small_050",
+        batch_size=2,
+        device="cpu",
+        devices=2,
+        draw="even",
+    )
+    out = train(
+        chips, out=tmp_path / "m.geocity", options=options, progress=lambda *s: steps.append(s)
+    )
+    ranks = [(tmp_path / f"{rank}.txt").read_text().split() for rank in range(2)]
+    assert len(ranks[0]) == len(ranks[1]) == 16
+    assert len({*ranks[0], *ranks[1]}) == 32
+    measures = read_model(out).contract.metrics["validation"]
+    assert 0 <= measures["mean IoU"] <= 1
+    assert steps[-1] == (1, 1, "training")
+    assert (
+        json.loads((tmp_path / "m.training" / "options.json").read_text())["options"]["devices"]
+        == 2
+    )
