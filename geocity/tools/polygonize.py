@@ -3,18 +3,13 @@
 import contextlib
 import datetime
 import functools
-import logging
-import re
-import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
-
-import numpy as np
+from typing import Literal
 
 from geocity.core.areas import GroundMeasure
-from geocity.core.classes import NODATA, ClassTable
+from geocity.core.classes import ClassTable
 from geocity.core.grid import Grid
 from geocity.core.polygon_features import (
     MappedFeatures,
@@ -34,11 +29,10 @@ from geocity.errors import ClassTableError, InputError
 from geocity.io.class_rasters import ClassRaster, open_class_raster, open_probability_raster
 from geocity.io.class_strips import Strip, bands_of_classes, class_strips
 from geocity.io.gdal_cache import class_cache_bytes, limited_cache
+from geocity.io.polygon_layers import Told, polygon_batches, polygon_layer
 from geocity.io.polygon_styles import dress_polygons
 from geocity.io.staging import PathLike, fresh_output
-from geocity.io.vector_layers import Batch, Layer, refuse_unknown_format, write_batches
-
-logger = logging.getLogger(__name__)
+from geocity.io.vector_layers import refuse_unknown_format, write_batches
 
 BACKGROUND = 0
 
@@ -116,8 +110,15 @@ def polygonize(
         if probability is not None:
             likely = files.enter_context(open_probability_raster(probability))
             bands = bands_of_classes(likely, source, wanted.values)
-        told = _Told.of(source, wanted, options.date)
-        described = _layer(layer or Path(out).stem, source, told, options, likely is not None)
+        told = Told.of(source, wanted, options.date)
+        described = polygon_layer(
+            layer or Path(out).stem,
+            source.grid,
+            told,
+            multi=options.parts == "multi",
+            simplify_m=options.simplify_m,
+            with_probability=likely is not None,
+        )
         strips = class_strips(source, likely, bands, progress, "Tracing polygons")
         tracer = PolygonTracer(
             source.grid.shape[1], wanted.values, with_probability=likely is not None
@@ -127,7 +128,7 @@ def polygonize(
             dress_polygons, layer=described, classes=wanted, tags=source.tags, date=told.date
         )
         return write_batches(
-            out, described, _batches(features, told), overwrite=overwrite, dress=dress
+            out, described, polygon_batches(features, told), overwrite=overwrite, dress=dress
         )
 
 
@@ -198,109 +199,3 @@ def _all_at_once(
 def _by_class(mapped: Iterable[MappedFeatures], seen: TallyByClass) -> Iterator[MappedFeatures]:
     first, *others = mapped
     yield by_class(first.joined(*others), seen.tally)
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """What is told of all features alike."""
-
-    classes: ClassTable
-    date: datetime.date | None
-    source: str
-    model: str
-
-    @classmethod
-    def of(cls, source: ClassRaster, classes: ClassTable, date: datetime.date | None) -> "_Told":
-        """Ask the raster, unless the user knows better."""
-        tags = source.tags
-        return cls(
-            classes,
-            date or _date_of(tags),
-            tags.get("GEOCITY_SOURCE", source.path.name),
-            tags.get("GEOCITY_MODEL", ""),
-        )
-
-
-def _date_of(tags: Mapping[str, str]) -> datetime.date | None:
-    with contextlib.suppress(ValueError):
-        return datetime.date.fromisoformat(tags.get("ACQUISITION_DATE", "")[:10])
-    return None
-
-
-def _layer(
-    name: str, source: ClassRaster, told: _Told, options: PolygonOptions, with_probability: bool
-) -> Layer:
-    fields = {
-        "slum_id": "text",
-        "class_id": "integer",
-        "class": "text",
-        "area_m2": "number",
-        "perim_m": "number",
-        "prob_mean": "number",
-        "prob_p10": "number",
-        "n_px": "integer",
-        "date": "date",
-        "source": "text",
-        "model": "text",
-    }
-    if not with_probability:  # a column of nothing would read as zeros in a shapefile
-        del fields["prob_mean"], fields["prob_p10"]
-    if told.date is None:
-        del fields["date"]
-    crs = source.grid.crs
-    how = f"on the ellipsoid of {crs.name}" if crs.geodetic_crs else f"in the units of {crs.name}"
-    edges = f"simplified by {options.simplify_m:g} m" if options.simplify_m else "pixel edges"
-    return Layer(
-        name=_plain_name(name),
-        crs=crs,
-        fields=fields,
-        multi=options.parts == "multi",
-        title=f"{', '.join(told.classes.names)}, {told.date or told.source}",
-        description=(
-            f"Polygons of {told.source} ({edges}, 4-connected). area_m2 and perim_m are measured "
-            f"{how}, holes taken off the area and counted in the perimeter; n_px counts pixels."
-        ),
-    )
-
-
-def _plain_name(name: str) -> str:
-    """Return a layer name that every program can show."""
-    ascii_only = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    plain = re.sub(r"\W+", "_", ascii_only).strip("_")
-    return plain if plain[:1].isalpha() else f"polygons_{plain}".rstrip("_")
-
-
-def _batches(features: Iterable[MappedFeatures], told: _Told) -> Iterator[Batch]:
-    """Yield features with their columns, and say at the end how many there were."""
-    count, area_m2 = 0, 0.0
-    names = np.full(NODATA, "", dtype=object)
-    names[list(told.classes.values)] = told.classes.names
-    for batch in features:
-        if not len(batch):
-            continue
-        columns: dict[str, Any] = {
-            "slum_id": _identifiers(count, len(batch), told.date),
-            "class_id": batch.values.astype(np.int32),
-            "class": names[batch.values],
-            "area_m2": batch.area_m2,
-            "perim_m": batch.perim_m,
-            "prob_mean": batch.prob_mean,
-            "prob_p10": batch.prob_p10,
-            "n_px": batch.n_px,
-            "date": [told.date] * len(batch),
-            "source": [told.source] * len(batch),
-            "model": [told.model] * len(batch),
-        }
-        yield batch.geometries, columns
-        count, area_m2 = count + len(batch), area_m2 + float(batch.area_m2.sum())
-    if count:
-        logger.info("%d features, %.2f ha.", count, area_m2 / 1e4)
-    else:
-        wanted = " or ".join(told.classes.names)
-        logger.warning("There is no %s of that size: the layer is empty.", wanted)
-
-
-def _identifiers(first: int, count: int, date: datetime.date | None) -> list[str]:
-    if date is None:
-        return [f"S-{number:06d}" for number in range(first + 1, first + count + 1)]
-    return [f"S{date.year}-{number:04d}" for number in range(first + 1, first + count + 1)]
