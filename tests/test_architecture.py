@@ -89,7 +89,9 @@ def test_nothing_heavy_is_imported_before_it_is_needed(module):
         if room(module) == "tools":
             assert room(name) not in TORCHGEO_ROOMS, f"{module} imports {name} at the top"
         if room(module) == "cli":
-            assert room(name) != "tools", f"{module} imports {name} at the top"
+            # A command's defaults come from its tool's options, which import nothing heavy.
+            light = name.endswith("_options")
+            assert room(name) != "tools" or light, f"{module} imports {name} at the top"
 
 
 def test_no_module_imports_itself_in_a_circle():
