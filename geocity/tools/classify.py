@@ -5,7 +5,7 @@ import json
 import logging
 import shlex
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -304,6 +304,7 @@ def provenance(job: Job, engine: "Engine", out: PathLike) -> dict[str, str]:
     plan = job.layout.plan
     told |= {"tile_size": plan.tile, "padding": plan.padding}
     command = ["geocity", "classify", str(job.scene), "-m", str(model), "-o", str(out)]
+    command += _options_as_typed(job.options)
     tags = {
         "GEOCITY_SOURCE": job.scene.name,
         "GEOCITY_MODEL": model.name,
@@ -316,6 +317,21 @@ def provenance(job: Job, engine: "Engine", out: PathLike) -> dict[str, str]:
     if job.date:
         tags["ACQUISITION_DATE"] = job.date
     return with_step(tags, f"classify: {job.scene.name} with {model.name} ({contract.model_id})")
+
+
+def _options_as_typed(options: ClassifyOptions) -> list[str]:
+    typed = []
+    for option in fields(options):
+        value = getattr(options, option.name)
+        if value == option.default:
+            continue
+        name = option.name.removesuffix("_m").replace("_", "-")
+        if isinstance(value, bool):
+            typed.append(f"--{name}" if value else f"--no-{name}")
+        else:
+            text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            typed += [f"--{name}", text]
+    return typed
 
 
 def _tell(counts: NDArray[np.int64], job: Job) -> None:

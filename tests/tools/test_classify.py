@@ -448,6 +448,7 @@ def test_it_says_how_it_was_made(tmp_path, two, use):
     assert json.loads(tags["GEOCITY_OPTIONS"])["tta"] is True
     assert tags["GEOCITY_ENGINE"] == "toy f32, 1"
     assert tags["GEOCITY_COMMAND"].startswith("geocity classify ")
+    assert tags["GEOCITY_COMMAND"].endswith("c.tif --tta")
     assert "classify: scene.tif with two.geocity" in tags["GEOCITY_HISTORY"]
 
 
