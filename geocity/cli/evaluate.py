@@ -70,7 +70,7 @@ def command(
     labels: Path | None,
     **options: object,
 ) -> None:
-    r"""Say how good a model or a map is, class by class.
+    """Say how good a model or a map is, class by class.
 
     MODEL and CHIPS compare a model with chips it was not trained on; MODEL, --scene and --labels
     with a whole scene; --classes and --labels compare a map that is there already (add --scene
@@ -83,9 +83,9 @@ def command(
     \b
     Example:
       geocity evaluate slums.geocity chips -o evaluation
-      geocity evaluate slums.geocity --scene sample_data/scene_2025.tif \
+      geocity evaluate slums.geocity --scene sample_data/scene_2025.tif \\
         --labels sample_data/slums_2025.gpkg -o evaluation_2025
-    """
+    """  # noqa: D301 - click wants the character
     result = _evaluate(console, model, chips, scene, classes, labels, options)
     if console.as_json:
         console.result(dict(result.report))
