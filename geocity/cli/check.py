@@ -40,7 +40,7 @@ def command(
     device: str,
     engine: str,
 ) -> None:
-    r"""Tell whether scenes, labels and a model will work, and what it will cost.
+    """Tell whether scenes, labels and a model will work, and what it will cost.
 
     Looks at samples only, and times the model on one small tile. The exit code is 1 when
     something would be refused.
@@ -48,7 +48,7 @@ def command(
     \b
     Example:
       geocity check sample_data/scene_2025.tif --labels sample_data/slums_2025.gpkg
-    """
+    """  # noqa: D301 - click wants the character
     from geocity.tools.check import check
 
     report = check(scenes, labels=labels, model=model, device=device, engine=engine)

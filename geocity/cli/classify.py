@@ -90,7 +90,7 @@ def command(
     overwrite: bool,
     **options: object,
 ) -> None:
-    r"""Classify every pixel of a scene with a model (ArcGIS Classify Pixels).
+    """Classify every pixel of a scene with a model (ArcGIS Classify Pixels).
 
     Tiles are blended into one map without seams, in little memory however large the scene.
     Pixels without data stay without. Give the seed's tiles by --tile-size 400 --padding 100.
@@ -98,7 +98,7 @@ def command(
     \b
     Example:
       geocity classify sample_data/scene_2025.tif -m slums.geocity -o classes_2025.tif
-    """
+    """  # noqa: D301 - click wants the character
     from geocity.tools.classify import ClassifyOptions, classify
 
     names = [name.strip() for name in (probability_classes or "").split(",") if name.strip()]
