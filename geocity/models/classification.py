@@ -17,8 +17,8 @@ from geocity.core.regrid import Regridder
 from geocity.core.strips import Strips
 from geocity.models.tile_inference import Block, Run, TileSource, settled_blocks
 
-# Rasters are written in strips of this many rows, the height of their blocks.
-_STRIP = 512
+# Rasters are written in whole blocks of 512, this many rows and columns at a time.
+_PIECE = (512, 4096)
 _PROBABILITY_STEPS = 254
 # Rows of the target whose mask is read at a time, where it is read apart.
 _MASK_ROWS = 256
@@ -116,12 +116,12 @@ class _Writer:
     def __init__(self, layout: Layout, run: Run, outputs: Outputs) -> None:
         self._layout, self._outputs = layout, outputs
         self._values = run.contract.classes.values
-        shape, empty = layout.region.shape, np.uint8(NODATA)
-        self._classes = Strips(shape, (), empty, height=_STRIP, write=outputs.classes.write)
+        shape = layout.region.shape
+        self._classes = Strips(shape, (), np.uint8, piece=_PIECE, write=outputs.classes.write)
         self._chances: Strips | None = None
         if outputs.probabilities is not None:
             layers = (len(outputs.chosen),)
-            self._chances = Strips(shape, layers, empty, height=_STRIP, write=self._pass_on)
+            self._chances = Strips(shape, layers, np.uint8, piece=_PIECE, write=self._pass_on)
 
     def write(self, window: Window, layers: NDArray[np.float32], valid: NDArray[np.bool_]) -> None:
         """Write a block of the target."""
@@ -146,7 +146,7 @@ class _Writer:
         return chance
 
     def _pass_on(self, stored: NDArray[np.uint8], window: Window) -> None:
-        """Hand a strip on as probabilities; it was held as bytes to keep it small."""
+        """Hand a piece on as probabilities; it was held as bytes to keep it small."""
         if self._outputs.probabilities is None:
             return
         chances = stored.astype(np.float32)
