@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from geocity.tools.check import check
     from geocity.tools.classify import classify
     from geocity.tools.clean import clean
+    from geocity.tools.demo import demo
     from geocity.tools.evaluate import evaluate
     from geocity.tools.export_chips import export_chips
     from geocity.tools.find_lr import find_lr
@@ -27,6 +28,7 @@ __all__ = [
     "check",
     "classify",
     "clean",
+    "demo",
     "evaluate",
     "export_chips",
     "find_lr",

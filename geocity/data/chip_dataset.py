@@ -23,10 +23,17 @@ Pixels = tuple[NDArray[Any], NDArray[np.uint8], NDArray[np.bool_]]
 
 
 class Draw(NamedTuple):
-    """One sample to take: which chip, and the key from which all chance about it comes."""
+    """One sample to take: which chip, and the key from which all chance about it comes.
+
+    Attributes:
+        chip: position of the chip.
+        key: decides where the crop lies and how it is changed.
+        foreground: the crop must hold a pixel of a class other than the background.
+    """
 
     chip: int
     key: int
+    foreground: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +105,7 @@ class ChipDataset(Dataset[dict[str, torch.Tensor]]):
     def __getitem__(self, draw: int | Draw) -> dict[str, torch.Tensor]:
         """Return ``image`` float32 (bands, rows, cols), ``mask`` int64 (rows, cols) and ``key``."""
         if isinstance(draw, Draw):
-            pixels, label, valid = _crop(self._read(draw.chip), self.crop_size, draw.key)
+            pixels, label, valid = _crop(self._read(draw.chip), self.crop_size, draw)
             key = draw.key
         else:
             pixels, label, valid = _mirror(self._read(draw))
@@ -148,11 +155,17 @@ class ChipDataset(Dataset[dict[str, torch.Tensor]]):
         return np.where(valid, known, NODATA).astype(np.uint8)
 
 
-def _crop(chip: Pixels, size: int, key: int) -> Pixels:
+def _crop(chip: Pixels, size: int, draw: Draw) -> Pixels:
     pixels, label, valid = _grow(chip, size, size)
-    rng = np.random.default_rng(key)
-    row = int(rng.integers(0, label.shape[0] - size + 1))
-    col = int(rng.integers(0, label.shape[1] - size + 1))
+    rng = np.random.default_rng(draw.key)
+    last = np.array(label.shape) - size
+    corner = rng.integers(0, last + 1)
+    wanted = np.flatnonzero((label > 0) & (label < NODATA)) if draw.foreground else ()
+    if len(wanted):
+        # Around a pixel of the foreground, which may lie anywhere in the crop.
+        pixel = np.array(divmod(int(rng.choice(wanted)), label.shape[1]))
+        corner = np.clip(pixel - rng.integers(0, size, 2), 0, last)
+    row, col = (int(at) for at in corner)
     window = (slice(row, row + size), slice(col, col + size))
     return pixels[:, *window], label[window], valid[window]
 

@@ -39,7 +39,7 @@ class BatchOptions:
         batch_size: crops in a batch, on each device.
         crop_size: side of the training crops in pixels; 0 chooses about 150 m on the ground.
         augment: ``strong``, ``light`` or ``none``.
-        draw: ``focused`` draws a quarter of the crops from chips that hold a class other than the
+        draw: ``focused`` takes a quarter of the crops around pixels of classes other than the
             background and the rest the more often the rougher a chip looks; ``even`` draws all
             chips alike.
         seed: all chance comes from it.
@@ -64,6 +64,8 @@ class TrainingSampler(Sampler[Draw]):
 
     Args:
         weights: how much each chip is wanted, 0 or above.
+        foreground_weights: how much a crop around a pixel of its foreground is wanted of each
+            chip, on the same scale; none by default.
         draws: number of draws in an epoch, over all ranks.
         seed: all chance comes from it.
         rank: which of the ranks this is.
@@ -73,13 +75,17 @@ class TrainingSampler(Sampler[Draw]):
     def __init__(
         self,
         weights: NDArray[np.float64],
+        foreground_weights: NDArray[np.float64] | None = None,
         *,
         draws: int,
         seed: int,
         rank: int = 0,
         ranks: int = 1,
     ) -> None:
-        self._shares = weights / weights.sum()
+        self._chips = len(weights)
+        around = np.zeros_like(weights) if foreground_weights is None else foreground_weights
+        both = np.concatenate([weights, around])
+        self._shares = both / both.sum()
         self._draws, self._seed = draws, seed
         self._rank, self._ranks = rank, ranks
         self.epoch = 0
@@ -96,11 +102,12 @@ class TrainingSampler(Sampler[Draw]):
         # Systematic sampling: evenly spaced marks over the heaped-up shares.
         marks = (np.arange(self._draws) + rng.random()) / self._draws
         # The heap must not end a rounding error below 1.
-        chips = np.searchsorted(np.cumsum(self._shares)[:-1], marks, side="right")
-        order = rng.permutation(chips)
+        places = np.searchsorted(np.cumsum(self._shares)[:-1], marks, side="right")
+        order = rng.permutation(places)
         keys = rng.integers(0, 1 << 62, len(order))
         for place in range(self._rank, len(self) * self._ranks, self._ranks):
-            yield Draw(int(order[place]), int(keys[place]))
+            foreground, chip = divmod(int(order[place]), self._chips)
+            yield Draw(chip, int(keys[place]), bool(foreground))
 
 
 class ChipDataModule(LightningDataModule):
@@ -144,7 +151,7 @@ class ChipDataModule(LightningDataModule):
         """Return the training batches of this rank."""
         rank, ranks = self._place()
         sampler = TrainingSampler(
-            self._weights,
+            *self._weights,
             draws=self.draws,
             seed=self.options.seed,
             rank=rank,
@@ -212,8 +219,8 @@ class ChipDataModule(LightningDataModule):
             cache_bytes=self.options.cache_bytes // 2,
         )
 
-    def _chip_weights(self) -> NDArray[np.float64]:
-        """Return how much each training chip is wanted.
+    def _chip_weights(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return how much a crop of each training chip is wanted, anywhere and of its foreground.
 
         Most false alarms come from kinds of built-up land that are rare among water, fields and
         runways; their chips look rough, and are drawn more often.
@@ -221,15 +228,14 @@ class ChipDataModule(LightningDataModule):
         chips = self.folder.split("train")
         even = np.full(len(chips), 1 / len(chips))
         if self.options.draw == "even":
-            return even
+            return even, np.zeros_like(even)
         rough = self.train_chips.roughness()
         wanted = rough / rough.sum() if rough.sum() > 0 else even
-        holds = np.array([_holds_foreground(chip) for chip in chips], np.float64)
-        if not holds.any():
-            return wanted
-        weights: NDArray[np.float64] = (1 - _FOREGROUND_SHARE) * wanted
-        weights += _FOREGROUND_SHARE * holds / holds.sum()
-        return weights
+        pixels = np.array([_foreground_pixels(chip) for chip in chips], np.float64)
+        if not pixels.any():
+            return wanted, np.zeros_like(even)
+        share = _FOREGROUND_SHARE
+        return (1 - share) * wanted, share * pixels / pixels.sum()
 
     def _whole_batch(self) -> int:
         """Return how many whole chips cost no more memory than a training batch of crops."""
@@ -242,8 +248,8 @@ class ChipDataModule(LightningDataModule):
         return self.trainer.global_rank, self.trainer.world_size
 
 
-def _holds_foreground(chip: Chip) -> bool:
-    return any(n > 0 for value, n in chip.class_pixels.items() if 0 < value < NODATA)
+def _foreground_pixels(chip: Chip) -> int:
+    return sum(n for value, n in chip.class_pixels.items() if 0 < value < NODATA)
 
 
 def _crop_size(folder: ChipFolder, asked: int) -> int:

@@ -122,11 +122,32 @@ def test_focus_prefers_rough_chips(tmp_path):
     folder = read_chip_folder(write_toy_chips(tmp_path / "chips"))
     data = ChipDataModule(folder, BatchOptions())
     rough = data.train_chips.roughness()
-    weights = data._chip_weights()
-    assert weights.sum() == pytest.approx(1)
-    assert np.corrcoef(rough, weights)[0, 1] > 0.9
-    even = ChipDataModule(folder, BatchOptions(draw="even"))._chip_weights()
+    anywhere, around = data._chip_weights()
+    assert anywhere.sum() + around.sum() == pytest.approx(1)
+    assert np.corrcoef(rough, anywhere)[0, 1] > 0.99
+    held = [chip.class_pixels.get(1, 0) for chip in folder.split("train")]
+    np.testing.assert_allclose(around, 0.25 * np.array(held) / sum(held))
+    even, none = ChipDataModule(folder, BatchOptions(draw="even"))._chip_weights()
     assert np.ptp(even) == 0
+    assert not none.any()
+
+
+def test_a_crop_of_the_foreground_holds_some_anywhere_in_it(folder):
+    chips = dataset(folder)
+    chip = next(i for i, c in enumerate(chips.chips) if c.class_pixels.get(1, 0))
+    masks = torch.stack([chips[Draw(chip, key, True)]["mask"] for key in range(40)])
+    assert (masks == 1).any(-1).any(-1).all()
+    nearest = torch.nonzero(masks == 1)[:, 1:]
+    assert nearest.min() < 8
+    assert nearest.max() > 24
+
+
+def test_a_quarter_of_the_draws_can_be_around_the_foreground():
+    sampler = TrainingSampler(np.full(4, 0.75 / 4), np.array([0, 0.25, 0, 0]), draws=40, seed=0)
+    draws = list(sampler)
+    assert sum(d.foreground for d in draws) == 10
+    assert {d.chip for d in draws if d.foreground} == {1}
+    assert {d.chip for d in draws if not d.foreground} == {0, 1, 2, 3}
 
 
 def test_an_epoch_is_long_enough_and_crops_cover_the_ground(folder):

@@ -21,7 +21,7 @@ def test_output_and_sidecars_appear_together(tmp_path):
 def test_a_failure_leaves_the_former_result_and_nothing_else(tmp_path):
     out = tmp_path / "map.tif"
     out.write_text("former")
-    with pytest.raises(RuntimeError), staged(out, overwrite=True) as stage:  # noqa: PT012
+    with pytest.raises(RuntimeError), staged(out, overwrite=True) as stage:
         stage.path.write_text("half")
         stage.scratch(".tif").write_text("half")
         raise RuntimeError
