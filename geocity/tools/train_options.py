@@ -27,7 +27,8 @@ class TrainOptions:
             256 pixels.
         draw: ``focused`` draws a quarter of the crops from chips with a class other than the
             background, the rest the more often the rougher a chip looks, for false alarms
-            come from built-up land that is rare among water and runways; ``even`` draws all chips alike.
+            come from built-up land that is rare among water and runways; ``even`` draws all
+            chips alike.
         seed: all chance comes from it.
         device: ``auto``, ``cpu`` or ``cuda``.
         devices: how many of them work together.
