@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 
 from geocity.core.classes import NODATA, ClassTable
 from geocity.core.normalise import Normalisation, normalise, scale_of
-from geocity.core.texture import roughness
+from geocity.core.texture import CELL, roughness
 from geocity.errors import BandMismatchError, LabelError
 from geocity.io.chips import Chip, ChipFolder, read_chip
 
@@ -22,18 +22,22 @@ SIDE_MULTIPLE = 32
 Pixels = tuple[NDArray[Any], NDArray[np.uint8], NDArray[np.bool_]]
 
 
+Around = Literal["anything", "foreground", "rough"]
+
+
 class Draw(NamedTuple):
     """One sample to take: which chip, and the key from which all chance about it comes.
 
     Attributes:
         chip: position of the chip.
         key: decides where the crop lies and how it is changed.
-        foreground: the crop must hold a pixel of a class other than the background.
+        around: what the crop must hold: ``anything``; a pixel of a class other than the background
+            (``foreground``); or a place chosen the more often the rougher it looks (``rough``).
     """
 
     chip: int
     key: int
-    foreground: bool = False
+    around: Around = "anything"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,7 @@ class ChipDataset(Dataset[dict[str, torch.Tensor]]):
         self._index_of[list(classes.values)] = np.arange(len(classes))
         self._index_of[NODATA] = NODATA
         self._cache: dict[int, Pixels] = {}
+        self._roughness: dict[int, NDArray[np.float64]] = {}
         self._room = cache_bytes
 
     def __len__(self) -> int:
@@ -105,7 +110,7 @@ class ChipDataset(Dataset[dict[str, torch.Tensor]]):
     def __getitem__(self, draw: int | Draw) -> dict[str, torch.Tensor]:
         """Return ``image`` float32 (bands, rows, cols), ``mask`` int64 (rows, cols) and ``key``."""
         if isinstance(draw, Draw):
-            pixels, label, valid = _crop(self._read(draw.chip), self.crop_size, draw)
+            pixels, label, valid = self._crop(draw)
             key = draw.key
         else:
             pixels, label, valid = _mirror(self._read(draw))
@@ -116,13 +121,41 @@ class ChipDataset(Dataset[dict[str, torch.Tensor]]):
             "key": torch.tensor(key),
         }
 
-    def roughness(self) -> NDArray[np.float64]:
-        """Return how rough every chip looks, `geocity.core.texture.roughness`; reads them all."""
-        figures = []
-        for index in range(len(self)):
-            pixels, _, valid = self._read(index)
-            figures.append(roughness(pixels, valid))
-        return np.array(figures)
+    def roughness(self, chip: int) -> NDArray[np.float64]:
+        """Return how rough the cells of a chip look, see `geocity.core.texture.roughness`."""
+        if chip not in self._roughness:
+            pixels, _, valid = self._read(chip)
+            self._roughness[chip] = roughness(pixels, valid)
+        return self._roughness[chip]
+
+    def _crop(self, draw: Draw) -> Pixels:
+        size = self.crop_size
+        chip = self._read(draw.chip)
+        pixels, label, valid = _grow(chip, size, size)
+        rng = np.random.default_rng(draw.key)
+        last = np.array(label.shape) - size
+        corner = rng.integers(0, last + 1)
+        pixel = self._place(draw, chip[1], rng)
+        if pixel is not None:
+            # What is wanted may lie anywhere in the crop.
+            corner = np.clip(pixel - rng.integers(0, size, 2), 0, last)
+        row, col = (int(at) for at in corner)
+        window = (slice(row, row + size), slice(col, col + size))
+        return pixels[:, *window], label[window], valid[window]
+
+    def _place(
+        self, draw: Draw, label: NDArray[np.uint8], rng: np.random.Generator
+    ) -> NDArray[np.intp] | None:
+        """Choose the pixel that a crop must hold, if it must hold one."""
+        if draw.around == "foreground":
+            wanted = np.flatnonzero((label > 0) & (label < NODATA))
+            return np.array(divmod(int(rng.choice(wanted)), label.shape[1]))
+        if draw.around == "rough":
+            cells = self.roughness(draw.chip)
+            cell = rng.choice(cells.size, p=cells.ravel() / cells.sum())
+            inside = np.array(divmod(int(cell), cells.shape[1])) * CELL + rng.integers(0, CELL, 2)
+            return np.minimum(inside, np.array(label.shape) - 1)
+        return None
 
     def _read(self, index: int) -> Pixels:
         if index in self._cache:
@@ -153,21 +186,6 @@ class ChipDataset(Dataset[dict[str, torch.Tensor]]):
             )
         # Where there is no image there is nothing to learn, whatever the label says.
         return np.where(valid, known, NODATA).astype(np.uint8)
-
-
-def _crop(chip: Pixels, size: int, draw: Draw) -> Pixels:
-    pixels, label, valid = _grow(chip, size, size)
-    rng = np.random.default_rng(draw.key)
-    last = np.array(label.shape) - size
-    corner = rng.integers(0, last + 1)
-    wanted = np.flatnonzero((label > 0) & (label < NODATA)) if draw.foreground else ()
-    if len(wanted):
-        # Around a pixel of the foreground, which may lie anywhere in the crop.
-        pixel = np.array(divmod(int(rng.choice(wanted)), label.shape[1]))
-        corner = np.clip(pixel - rng.integers(0, size, 2), 0, last)
-    row, col = (int(at) for at in corner)
-    window = (slice(row, row + size), slice(col, col + size))
-    return pixels[:, *window], label[window], valid[window]
 
 
 def _mirror(chip: Pixels) -> Pixels:

@@ -15,6 +15,7 @@ from geocity.data.augment import STRENGTHS, augment
 from geocity.data.chip_dataset import (
     CACHE_BYTES,
     SIDE_MULTIPLE,
+    Around,
     ChipDataset,
     Draw,
     chip_normalisation,
@@ -40,8 +41,8 @@ class BatchOptions:
         crop_size: side of the training crops in pixels; 0 chooses about 150 m on the ground.
         augment: ``strong``, ``light`` or ``none``.
         draw: ``focused`` takes a quarter of the crops around pixels of classes other than the
-            background and the rest the more often the rougher a chip looks; ``even`` draws all
-            chips alike.
+            background, and the rest around places that are chosen the more often the rougher they
+            look; ``even`` draws all chips alike.
         seed: all chance comes from it.
         cache_bytes: decoded chips are kept in memory up to this size.
     """
@@ -63,9 +64,7 @@ class TrainingSampler(Sampler[Draw]):
     many, so up to ``ranks - 1`` draws, others each epoch, are left out.
 
     Args:
-        weights: how much each chip is wanted, 0 or above.
-        foreground_weights: how much a crop around a pixel of its foreground is wanted of each
-            chip, on the same scale; none by default.
+        weights: how much each chip is wanted, 0 or above, by what a crop of it must hold.
         draws: number of draws in an epoch, over all ranks.
         seed: all chance comes from it.
         rank: which of the ranks this is.
@@ -74,18 +73,17 @@ class TrainingSampler(Sampler[Draw]):
 
     def __init__(
         self,
-        weights: NDArray[np.float64],
-        foreground_weights: NDArray[np.float64] | None = None,
+        weights: Mapping[Around, NDArray[np.float64]],
         *,
         draws: int,
         seed: int,
         rank: int = 0,
         ranks: int = 1,
     ) -> None:
-        self._chips = len(weights)
-        around = np.zeros_like(weights) if foreground_weights is None else foreground_weights
-        both = np.concatenate([weights, around])
-        self._shares = both / both.sum()
+        self._kinds = tuple(weights)
+        self._chips = len(weights[self._kinds[0]])
+        heap = np.concatenate([weights[kind] for kind in self._kinds])
+        self._shares = heap / heap.sum()
         self._draws, self._seed = draws, seed
         self._rank, self._ranks = rank, ranks
         self.epoch = 0
@@ -106,8 +104,8 @@ class TrainingSampler(Sampler[Draw]):
         order = rng.permutation(places)
         keys = rng.integers(0, 1 << 62, len(order))
         for place in range(self._rank, len(self) * self._ranks, self._ranks):
-            foreground, chip = divmod(int(order[place]), self._chips)
-            yield Draw(chip, int(keys[place]), bool(foreground))
+            kind, chip = divmod(int(order[place]), self._chips)
+            yield Draw(chip, int(keys[place]), self._kinds[kind])
 
 
 class ChipDataModule(LightningDataModule):
@@ -151,7 +149,7 @@ class ChipDataModule(LightningDataModule):
         """Return the training batches of this rank."""
         rank, ranks = self._place()
         sampler = TrainingSampler(
-            *self._weights,
+            self._weights,
             draws=self.draws,
             seed=self.options.seed,
             rank=rank,
@@ -219,23 +217,25 @@ class ChipDataModule(LightningDataModule):
             cache_bytes=self.options.cache_bytes // 2,
         )
 
-    def _chip_weights(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return how much a crop of each training chip is wanted, anywhere and of its foreground.
+    def _chip_weights(self) -> dict[Around, NDArray[np.float64]]:
+        """Return how much a crop of each training chip is wanted, by what it must hold.
 
         Most false alarms come from kinds of built-up land that are rare among water, fields and
-        runways; their chips look rough, and are drawn more often.
+        runways; they look rough, and are drawn more often.
         """
         chips = self.folder.split("train")
-        even = np.full(len(chips), 1 / len(chips))
         if self.options.draw == "even":
-            return even, np.zeros_like(even)
-        rough = self.train_chips.roughness()
-        wanted = rough / rough.sum() if rough.sum() > 0 else even
+            return {"anything": np.ones(len(chips))}
+        rough = np.array([self.train_chips.roughness(i).sum() for i in range(len(chips))])
         pixels = np.array([_foreground_pixels(chip) for chip in chips], np.float64)
-        if not pixels.any():
-            return wanted, np.zeros_like(even)
-        share = _FOREGROUND_SHARE
-        return (1 - share) * wanted, share * pixels / pixels.sum()
+        weights: dict[Around, NDArray[np.float64]] = (
+            {"rough": rough / rough.sum()} if rough.any() else {"anything": np.ones(len(chips))}
+        )
+        if pixels.any():
+            share = _FOREGROUND_SHARE / (1 - _FOREGROUND_SHARE)
+            total = sum(w.sum() for w in weights.values())
+            weights["foreground"] = share * total * pixels / pixels.sum()
+        return weights
 
     def _whole_batch(self) -> int:
         """Return how many whole chips cost no more memory than a training batch of crops."""

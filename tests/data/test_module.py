@@ -86,7 +86,7 @@ def test_ranks_share_the_draws_and_no_chip_comes_twice_in_a_pass(chips, ranks, p
     taken = []
     for rank in range(ranks):
         sampler = TrainingSampler(
-            np.ones(chips), draws=chips * passes, seed=3, rank=rank, ranks=ranks
+            {"anything": np.ones(chips)}, draws=chips * passes, seed=3, rank=rank, ranks=ranks
         )
         sampler.set_epoch(epoch)
         mine = list(sampler)
@@ -101,7 +101,7 @@ def test_ranks_share_the_draws_and_no_chip_comes_twice_in_a_pass(chips, ranks, p
 @given(st.lists(st.floats(0.01, 10), min_size=1, max_size=12), st.integers(1, 60))
 def test_draws_follow_the_weights(weights, draws):
     weights = np.array(weights)
-    sampler = TrainingSampler(weights, draws=draws, seed=1)
+    sampler = TrainingSampler({"anything": weights}, draws=draws, seed=1)
     counts = np.bincount([draw.chip for draw in sampler], minlength=len(weights))
     due = draws * weights / weights.sum()
     assert (np.abs(counts - due) < 1 + 1e-6).all()
@@ -109,7 +109,7 @@ def test_draws_follow_the_weights(weights, draws):
 
 def test_order_comes_from_seed_and_epoch():
     def order(seed, epoch):
-        sampler = TrainingSampler(np.ones(20), draws=20, seed=seed)
+        sampler = TrainingSampler({"anything": np.ones(20)}, draws=20, seed=seed)
         sampler.set_epoch(epoch)
         return list(sampler)
 
@@ -121,33 +121,44 @@ def test_order_comes_from_seed_and_epoch():
 def test_focus_prefers_rough_chips(tmp_path):
     folder = read_chip_folder(write_toy_chips(tmp_path / "chips"))
     data = ChipDataModule(folder, BatchOptions())
-    rough = data.train_chips.roughness()
-    anywhere, around = data._chip_weights()
-    assert anywhere.sum() + around.sum() == pytest.approx(1)
-    assert np.corrcoef(rough, anywhere)[0, 1] > 0.99
+    weights = data._chip_weights()
+    rough = [data.train_chips.roughness(i).sum() for i in range(len(data.train_chips))]
     held = [chip.class_pixels.get(1, 0) for chip in folder.split("train")]
-    np.testing.assert_allclose(around, 0.25 * np.array(held) / sum(held))
-    even, none = ChipDataModule(folder, BatchOptions(draw="even"))._chip_weights()
-    assert np.ptp(even) == 0
-    assert not none.any()
+    np.testing.assert_allclose(weights["rough"], np.array(rough) / sum(rough))
+    np.testing.assert_allclose(weights["foreground"], np.array(held) / sum(held) / 3)
+    even = ChipDataModule(folder, BatchOptions(draw="even"))._chip_weights()
+    assert list(even) == ["anything"]
+    assert np.ptp(even["anything"]) == 0
 
 
 def test_a_crop_of_the_foreground_holds_some_anywhere_in_it(folder):
     chips = dataset(folder)
     chip = next(i for i, c in enumerate(chips.chips) if c.class_pixels.get(1, 0))
-    masks = torch.stack([chips[Draw(chip, key, True)]["mask"] for key in range(40)])
+    masks = torch.stack([chips[Draw(chip, key, "foreground")]["mask"] for key in range(40)])
     assert (masks == 1).any(-1).any(-1).all()
     nearest = torch.nonzero(masks == 1)[:, 1:]
     assert nearest.min() < 8
     assert nearest.max() > 24
 
 
+def test_rough_crops_are_placed_in_proportion_to_roughness(folder):
+    chips = dataset(folder)
+    cells = chips.roughness(3)
+    label = torch.zeros(SIZE, SIZE).numpy()
+    found = np.zeros(cells.shape)
+    for key in range(2000):
+        row, col = chips._place(Draw(3, key, "rough"), label, np.random.default_rng(key))
+        found[row // 32, col // 32] += 1
+    np.testing.assert_allclose(found / 2000, cells / cells.sum(), atol=0.04)
+    assert cells.max() > 1.2 * cells.min()
+
+
 def test_a_quarter_of_the_draws_can_be_around_the_foreground():
-    sampler = TrainingSampler(np.full(4, 0.75 / 4), np.array([0, 0.25, 0, 0]), draws=40, seed=0)
-    draws = list(sampler)
-    assert sum(d.foreground for d in draws) == 10
-    assert {d.chip for d in draws if d.foreground} == {1}
-    assert {d.chip for d in draws if not d.foreground} == {0, 1, 2, 3}
+    weights = {"rough": np.full(4, 0.75 / 4), "foreground": np.array([0, 0.25, 0, 0])}
+    draws = list(TrainingSampler(weights, draws=40, seed=0))
+    assert sum(d.around == "foreground" for d in draws) == 10
+    assert {d.chip for d in draws if d.around == "foreground"} == {1}
+    assert {d.chip for d in draws if d.around == "rough"} == {0, 1, 2, 3}
 
 
 def test_an_epoch_is_long_enough_and_crops_cover_the_ground(folder):
