@@ -2,6 +2,7 @@
 
 import queue
 import threading
+import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from types import TracebackType
@@ -11,9 +12,9 @@ T = TypeVar("T")
 
 # How long a thread waits before it looks whether it should stop.
 _LOOK_S = 0.1
-# How long leaving waits for threads; what then still runs (one tile of a slow network) is left to
-# end by itself.
-_PATIENCE_S = 1.5
+# How long leaving waits for all threads; what then still runs (one tile of a slow network) is left
+# to end by itself. Whoever interrupts waits two seconds at most, the end of the process included.
+_PATIENCE_S = 0.7
 
 
 class _Halted(Exception):  # noqa: N818 - a signal between threads, nobody's error
@@ -107,5 +108,6 @@ class Background:
         trace: TracebackType | None,
     ) -> None:
         self._halt.set()
+        until = time.monotonic() + _PATIENCE_S
         for thread in self._threads:
-            thread.join(_PATIENCE_S)
+            thread.join(max(0.0, until - time.monotonic()))

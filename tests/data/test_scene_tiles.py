@@ -58,7 +58,7 @@ def test_torch_engines_read_through_torchgeo_and_give_the_same_map(tmp_path, mon
     for name in ("openvino toy", "torch toy"):
         engine = ToyEngine(by_place)
         engine.name = name
-        monkeypatch.setattr(engines, "make_engine", lambda *_, engine=engine, **__: engine)
+        monkeypatch.setattr(engines, "make_engine", lambda *_, toy=engine, **__: toy)
         out = tmp_path / f"{name}.tif"
         classify(scene, model=model, out=out, options=ClassifyOptions(batch_size=2))
         results.append(whole(out))
