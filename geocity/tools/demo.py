@@ -11,7 +11,7 @@ import geocity
 from geocity.core.progress import Progress, silent
 from geocity.errors import InputError
 from geocity.io.chip_options import ChipOptions
-from geocity.io.staging import PathLike, staged_directory
+from geocity.io.staging import PathLike, fresh_output
 from geocity.tools.evaluate import evaluate
 from geocity.tools.export_chips import export_chips
 from geocity.tools.map import map  # noqa: A004 - the command's name
@@ -28,7 +28,7 @@ YEARS = (2015, 2025)
 CHIPS = ChipOptions(
     chip_size=128, stride=64, cell_size_m=1.6, chips="all", class_field="code", seed=0
 )
-TRAINING = TrainOptions(encoder="resnet18", epochs=6, crop_size=128, batch_size=8, lr=3e-3)
+TRAINING = TrainOptions(encoder="resnet18", epochs=5, crop_size=128, batch_size=8, lr=3e-3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +64,17 @@ def demo(
         OutputExistsError: if the folder is there already.
     """
     sample = sample_data()
-    with staged_directory(out, overwrite=overwrite) as folder:
-        data = folder / "data"
-        shutil.copytree(sample, data, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
-        report = _learn(folder, data, progress)
-        _map(folder, data, progress)
-    iou = float(report["classes"]["slum"]["iou"])
-    return Demonstration(Path(out), _contents(), iou)
+    folder = fresh_output(out, overwrite=overwrite)
+    # No temporary name for the whole: results name the files they were made of, which must last.
+    folder.mkdir(exist_ok=True)
+    data = folder / "data"
+    shutil.copytree(
+        sample, data, ignore=shutil.ignore_patterns("*.py", "__pycache__"), dirs_exist_ok=overwrite
+    )
+    report = _learn(folder, data, overwrite, progress)
+    _map(folder, data, overwrite, progress)
+    iou = next(c["iou"] for c in report["classes"] if c["class"] == "slum")
+    return Demonstration(folder, _contents(), float(iou or 0.0))
 
 
 def sample_data() -> Path:
@@ -89,37 +93,51 @@ def sample_data() -> Path:
     )
 
 
-def _learn(folder: Path, data: Path, progress: Progress) -> Mapping[str, Any]:
+def _learn(folder: Path, data: Path, overwrite: bool, progress: Progress) -> Mapping[str, Any]:
     scenes = [data / f"scene_{year}.tif" for year in YEARS]
     outlines = [data / f"slums_{year}.gpkg" for year in YEARS]
     logger.info(
-        "1/5  Chips: cutting both dates and their outlines into training samples. Training, "
+        "1/4  Chips: cutting both dates and their outlines into training samples. Training, "
         "validation and test lie blocks apart, so that the test is about places never seen."
     )
     chips = export_chips(
-        scenes, labels=outlines, out=folder / "chips", options=CHIPS, progress=progress
+        scenes,
+        labels=outlines,
+        out=folder / "chips",
+        options=CHIPS,
+        overwrite=overwrite,
+        progress=progress,
     )
-    show_chips(chips, out=folder / "chips.png")
+    show_chips(chips, out=folder / "chips.png", overwrite=overwrite)
     logger.info(
-        "2/5  Training: a U-Net from scratch. Colour alone cannot do it here: slum roofs share "
+        "2/4  Training: a U-Net from scratch. Colour alone cannot do it here: slum roofs share "
         "their colours with houses and workshops, so the network has to learn the texture."
     )
-    model = train(chips, out=folder / "slums.geocity", options=TRAINING, progress=progress)
-    logger.info("3/5  Evaluation: on the test blocks, which the network has never seen.")
-    found = evaluate(model, chips, out=folder / "evaluation", progress=progress)
+    model = train(
+        chips,
+        out=folder / "slums.geocity",
+        options=TRAINING,
+        overwrite=overwrite,
+        progress=progress,
+    )
+    logger.info("3/4  Evaluation: on the test blocks, which the network has never seen.")
+    found = evaluate(
+        model, chips, out=folder / "evaluation", overwrite=overwrite, progress=progress
+    )
     logger.info("%s", found.table)
     return found.report
 
 
-def _map(folder: Path, data: Path, progress: Progress) -> None:
+def _map(folder: Path, data: Path, overwrite: bool, progress: Progress) -> None:
     logger.info(
-        "4/5  Maps: both dates, classified in overlapping tiles that fade into each other, "
+        "4/4  Maps: both dates, classified in overlapping tiles that fade into each other, "
         "filtered, cleaned of specks, outlined, and put into a QGIS project."
     )
     map(
         [data / f"scene_{year}.tif" for year in YEARS],
         model=folder / "slums.geocity",
         out=folder / "map",
+        overwrite=overwrite,
         progress=progress,
     )
 
@@ -131,7 +149,7 @@ def _contents() -> dict[str, str]:
         "map": "also the class and probability rasters (cloud-optimised GeoTIFF)",
         "evaluation": "how good the model is on places it never saw: tables and figures",
         "slums.geocity": "the model: one file, with everything a scene must fulfil",
-        "slums.geocity.training/curves.png": "how the training went",
+        "slums.training/curves.png": "how the training went",
         "chips": "the training samples; split.gpkg shows which place served what",
         "chips.png": "a few of them, with their labels",
         "data": "the sample scenes, outlines, wards and population",
