@@ -93,7 +93,7 @@ def command(
     """Classify every pixel of a scene with a model (ArcGIS Classify Pixels).
 
     Tiles are blended into one map without seams, in little memory however large the scene.
-    Pixels without data stay without. Give the seed's tiles by --tile-size 400 --padding 100.
+    Pixels without data stay without. Esri's slum sample used --tile-size 400 --padding 100.
 
     \b
     Example:

@@ -76,7 +76,7 @@ def command(
     with a whole scene; --classes and --labels compare a map that is there already (add --scene
     for pictures of it).
 
-    Precision, recall, F1, IoU, area and borders are given for each class. What the seed's notebook
+    Precision, recall, F1, IoU, area and borders are given for each class. What Esri's sample
     called accuracy was the recall of labelled pixels alone: painting everything slum scores 1.0
     on it, so it is not given.
 

@@ -27,8 +27,8 @@ CONFUSION_PNG = "confusion_matrix.png"
 RELIABILITY_PNG = "reliability.png"
 WORST_PNG = "worst_chips.png"
 
-NOT_THE_SEEDS_ACCURACY = (
-    'The "accuracy" of the ArcGIS notebook this work starts from left out every pixel of class 0: '
+NOT_THE_SAMPLES_ACCURACY = (
+    'The "accuracy" of the notebook of the slum sample by Esri left out every pixel of class 0: '
     "it was the recall of the labelled pixels, and a map that paints everything slum scores 1.0 "
     "on it. It is not reported here; read recall together with precision and IoU."
 )
@@ -109,7 +109,7 @@ def write_evaluation(
     Returns:
         The content of ``metrics.json``.
     """
-    report = {**about, **agreement.report(), "note": NOT_THE_SEEDS_ACCURACY}
+    report = {**about, **agreement.report(), "note": NOT_THE_SAMPLES_ACCURACY}
     text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False)
     (folder / METRICS_JSON).write_text(text + "\n", encoding="utf-8")
     _write_table(folder / PER_CLASS_CSV, agreement.class_figures())
@@ -151,7 +151,7 @@ def evaluation_table(report: Mapping[str, Any]) -> str:
         f"{table}\n\n"
         f"Mean IoU {_share(report['mean_iou'])}; overall accuracy over all {pixels['counted']:,} "
         f"known pixels, background included, {overall}{unanswered}. Borders may lie "
-        f"{report['boundary_tolerance_px']:.3g} pixels apart.\n{NOT_THE_SEEDS_ACCURACY}"
+        f"{report['boundary_tolerance_px']:.3g} pixels apart.\n{NOT_THE_SAMPLES_ACCURACY}"
     )
 
 

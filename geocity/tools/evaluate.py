@@ -67,7 +67,7 @@ def evaluate(
     ``per_class.csv``, ``per_chip.csv``, ``confusion_matrix.png``, ``reliability.png`` and
     ``worst_chips.png``. To compare maps, see `evaluate_scene` and `evaluate_map`.
 
-    The "accuracy" of the seed's notebook is not among the figures: it was the recall of labelled
+    The "accuracy" of Esri's sample notebook is not among the figures: it was the recall of labelled
     pixels alone, and a map that paints everything slum scores 1.0 on it.
 
     Args:

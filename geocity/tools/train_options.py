@@ -15,7 +15,7 @@ class TrainOptions:
     """Every choice about a training run, with the default and its reason.
 
     Attributes:
-        epochs: passes over the training chips; the seed's 25.
+        epochs: passes over the training chips; 25 as in Esri's slum sample.
         lr: highest learning rate, or ``auto`` for the range test of `find_lr`.
         architecture: ``unet`` or another of segmentation-models-pytorch.
         encoder: ``resnet34``, another encoder, or ``tu-NAME`` for any of timm.

@@ -334,7 +334,7 @@ def test_the_command_says_how_it_is_used(tmp_path, arguments):
     assert run.exit_code == 2, run.output
 
 
-def test_the_help_says_what_the_seeds_accuracy_was():
+def test_the_help_says_what_the_samples_accuracy_was():
     help_text = " ".join(CliRunner().invoke(command, ["--help"]).output.split())
     assert "recall of labelled pixels alone" in help_text
     assert "\\b" not in help_text

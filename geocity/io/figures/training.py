@@ -3,14 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from geocity.core.learning_rate import Suggestion
+from geocity.io.figures.style import ACCENT, INK, PALETTE, house_style, new_figure, save_figure
 from geocity.io.staging import PathLike, staged
 
-_DPI = 120
 _IOU = "val_iou/"
-_TRAINING, _VALIDATION, _DOT = "#4477aa", "#ee6677", "#d92c2c"
+_TRAINING, _VALIDATION = PALETTE[0], PALETTE[2]
 
 
 def draw_curves(
@@ -23,22 +22,20 @@ def draw_curves(
         out: the PNG file to write.
         overwrite: replace a file that is there.
     """
-    figure = Figure(figsize=(10, 4), dpi=_DPI, layout="constrained")
-    losses, scores = figure.subplots(1, 2)
-    epochs = [row["epoch"] for row in rows]
-    _line(losses, epochs, rows, "train_loss", "training", color=_TRAINING)
-    _line(losses, epochs, rows, "val_loss", "validation", color=_VALIDATION)
-    losses.set(title="Loss", xlabel="epoch")
-    for name in (name for name in rows[0] if name.startswith(_IOU)):
-        _line(scores, epochs, rows, name, name.removeprefix(_IOU))
-    _line(scores, epochs, rows, "val_miou", "mean", color="black", linestyle="--")
-    scores.set(title="IoU on the validation chips", xlabel="epoch", ylim=(0, 1))
-    for axes in (losses, scores):
-        axes.legend(frameon=False)
-        axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
-    with staged(out, overwrite=overwrite) as stage:
-        figure.savefig(stage.path, format="png")
+    with house_style(), staged(out, overwrite=overwrite) as stage:
+        figure = new_figure(9, 3.6)
+        losses, scores = figure.subplots(1, 2)
+        epochs = [row["epoch"] for row in rows]
+        _line(losses, epochs, rows, "train_loss", "training", color=_TRAINING)
+        _line(losses, epochs, rows, "val_loss", "validation", color=_VALIDATION)
+        losses.set(title="Loss", xlabel="epoch")
+        for name in (name for name in rows[0] if name.startswith(_IOU)):
+            _line(scores, epochs, rows, name, name.removeprefix(_IOU))
+        _line(scores, epochs, rows, "val_miou", "mean", color=INK, linestyle="--")
+        scores.set(title="IoU on the validation chips", xlabel="epoch", ylim=(0, 1))
+        for axes in (losses, scores):
+            axes.legend()
+        save_figure(figure, stage.path)
 
 
 def draw_rate_test(
@@ -60,24 +57,22 @@ def draw_rate_test(
         skip: points left out at either end.
         overwrite: replace a file that is there.
     """
-    figure = Figure(figsize=(6.5, 4), dpi=_DPI, layout="constrained")
-    axes = figure.subplots()
-    kept = slice(skip, len(rates) - skip)
-    axes.plot(rates[kept], losses[kept], color=_TRAINING)
-    axes.plot([suggestion.rate], [losses[suggestion.index]], "o", color=_DOT, markersize=8)
-    axes.annotate(
-        f"{suggestion.rate:.1e}",
-        (suggestion.rate, losses[suggestion.index]),
-        xytext=(8, 8),
-        textcoords="offset points",
-        color=_DOT,
-    )
-    axes.set(xscale="log", xlabel="learning rate", ylabel="loss, smoothed")
-    axes.set_title("Learning rate test")
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
-    with staged(out, overwrite=overwrite) as stage:
-        figure.savefig(stage.path, format="png")
+    with house_style(), staged(out, overwrite=overwrite) as stage:
+        figure = new_figure(6, 3.6)
+        axes = figure.subplots()
+        kept = slice(skip, len(rates) - skip)
+        axes.plot(rates[kept], losses[kept], color=_TRAINING)
+        axes.plot([suggestion.rate], [losses[suggestion.index]], "o", color=ACCENT, markersize=8)
+        axes.annotate(
+            f"{suggestion.rate:.1e}",
+            (suggestion.rate, losses[suggestion.index]),
+            xytext=(8, 8),
+            textcoords="offset points",
+            color=ACCENT,
+        )
+        axes.set(xscale="log", xlabel="learning rate", ylabel="loss, smoothed")
+        axes.set_title("Learning rate test")
+        save_figure(figure, stage.path)
 
 
 def _line(
