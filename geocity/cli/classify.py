@@ -97,7 +97,8 @@ def command(
 
     \b
     Example:
-      geocity classify sample_data/scene_2025.tif -m slums.geocity -o classes_2025.tif
+      geocity classify sample_data/scene_2025.tif -m geocity-demo/slums.geocity \\
+        -o classes_2025.tif
     """  # noqa: D301 - click wants the character
     from geocity.tools.classify import ClassifyOptions, classify
 

@@ -36,7 +36,8 @@ def command(
 
     \b
     Example:
-      geocity clean classes.tif -o cleaned.tif --min-area 200 --min-hole 100
+      geocity clean geocity-demo/map/classified_2025.tif -o cleaned.tif \\
+        --min-area 200 --min-hole 100
     """  # noqa: D301 - click wants the character
     from geocity.tools.clean import clean
 

@@ -12,7 +12,7 @@ from geocity.cli.options import overwrite_option, tool_command
 @click.argument("out", default="geocity-demo", type=click.Path(path_type=Path))
 @overwrite_option
 def command(console: Console, out: Path, overwrite: bool) -> None:
-    r"""Run the whole of geocity on its sample data, offline, and say what happens and why.
+    """Run the whole of geocity on its sample data, offline, and say what happens and why.
 
     Cuts chips, trains a U-Net from scratch, evaluates it on places it never saw, maps two dates
     and writes a QGIS project, in about five minutes on two cores. OUT is the folder to make,
@@ -21,7 +21,7 @@ def command(console: Console, out: Path, overwrite: bool) -> None:
     \b
     Example:
       geocity demo
-    """
+    """  # noqa: D301 - click wants the character
     from geocity.tools.demo import demo
 
     made = demo(out, overwrite=overwrite, progress=console.progress)

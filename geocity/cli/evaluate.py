@@ -82,8 +82,8 @@ def command(
 
     \b
     Example:
-      geocity evaluate slums.geocity chips -o evaluation
-      geocity evaluate slums.geocity --scene sample_data/scene_2025.tif \\
+      geocity evaluate geocity-demo/slums.geocity geocity-demo/chips -o evaluation
+      geocity evaluate geocity-demo/slums.geocity --scene sample_data/scene_2025.tif \\
         --labels sample_data/slums_2025.gpkg -o evaluation_2025
     """  # noqa: D301 - click wants the character
     result = _evaluate(console, model, chips, scene, classes, labels, options)

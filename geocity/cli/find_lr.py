@@ -22,8 +22,10 @@ def command(
 
     Use the suggestion as --lr of train, or let train --lr auto do all of it.
 
-    Example: geocity find-lr chips -o rate.png
-    """
+    \b
+    Example:
+      geocity find-lr geocity-demo/chips -o rate.png --encoder resnet18
+    """  # noqa: D301 - click wants the character
     from geocity.tools.find_lr import find_lr
 
     found = find_lr(

@@ -60,7 +60,8 @@ def command(
 
     \b
     Example:
-      geocity majority-filter classes.tif -o filtered.tif --neighbors eight --passes stable
+      geocity majority-filter geocity-demo/map/classified_2025.tif -o filtered.tif \\
+        --neighbors eight --passes stable
     """  # noqa: D301 - click wants the character
     from geocity.tools.majority_filter import majority_filter
 

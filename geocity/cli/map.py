@@ -84,7 +84,8 @@ def command(
 
     \b
     Example:
-      geocity map sample_data/scene_2015.tif sample_data/scene_2025.tif -m slums.geocity -o map
+      geocity map sample_data/scene_2015.tif sample_data/scene_2025.tif \\
+        -m geocity-demo/slums.geocity -o map
     """  # noqa: D301 - click wants the character
     from geocity.tools.classify import ClassifyOptions
     from geocity.tools.map import MapOptions, map  # noqa: A004 - the command's name

@@ -54,8 +54,12 @@ def tool_command(name: str) -> Callable[[Callable[..., None]], click.Command]:
             with _listening(console), _terminable():
                 _run(console, debug, functools.partial(function, console, **arguments))
 
+        # click keeps options in reverse; these belong at the end of the help.
+        own: list[click.Parameter] = getattr(run, "__click_params__", [])
+        run.__click_params__ = []  # type: ignore[attr-defined]  # click's own place for them
         for option in (_debug_option, _progress_option):
             run = option(run)
+        run.__click_params__ += own  # type: ignore[attr-defined]
         return click.command(name, no_args_is_help=name != "demo")(run)
 
     return decorate

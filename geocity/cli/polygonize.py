@@ -81,9 +81,9 @@ def command(
     Polygons follow the pixel edges exactly unless --simplify is given. Areas and perimeters are
     true ones, on the ellipsoid, whatever the coordinate system. A GeoPackage carries its style.
 
-    \\b
+    \b
     Example:
-      geocity polygonize classes.tif -o slums.gpkg --min-area 100 --date 2025-01-31
+      geocity polygonize geocity-demo/map/classes_2025.tif -o slums.gpkg --min-area 100
     """  # noqa: D301 - click wants the character
     from geocity.tools.polygonize import PolygonOptions, polygonize
 

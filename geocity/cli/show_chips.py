@@ -34,7 +34,7 @@ def command(
 
     \b
     Example:
-      geocity show-chips chips -o chips.png --rows 4 --opacity 0.4
+      geocity show-chips geocity-demo/chips -o chips.png --rows 4 --opacity 0.4
     """  # noqa: D301 - click wants the character
     from geocity.tools.show_chips import show_chips
 

@@ -106,8 +106,10 @@ def command(
     The file holds weights, bands, cell size, normalisation, classes and quality, and a card that
     a person can read. Log and curves are kept in a folder beside it.
 
-    Example: geocity train chips -o slum.geocity --epochs 25
-    """
+    \b
+    Example:
+      geocity train geocity-demo/chips -o slums.geocity --encoder resnet18 --epochs 5
+    """  # noqa: D301 - click wants the character
     from geocity.tools.train import train
 
     console.result(

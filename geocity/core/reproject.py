@@ -32,11 +32,11 @@ def reproject_outlines(frame: geopandas.GeoDataFrame, crs: pyproj.CRS) -> geopan
         raise ValueError("outlines without a CRS cannot be reprojected")
     if same_crs(source, crs):
         return frame
-    unit = source.axis_info[0].unit_conversion_factor if source.is_projected else 0.0
-    longest = _LONGEST_EDGE_M / (unit or _METRES_PER_DEGREE)
-    split = frame.set_geometry(
-        geopandas.GeoSeries(
-            shapely.segmentize(frame.geometry.to_numpy(), longest), frame.index, crs=source
-        )
-    )
-    return split.to_crs(crs)
+    split = shapely.segmentize(frame.geometry.to_numpy(), longest_edge(source))
+    return frame.set_geometry(geopandas.GeoSeries(split, frame.index, crs=source)).to_crs(crs)
+
+
+def longest_edge(crs: pyproj.CRS) -> float:
+    """Return how long an edge may be, in units of a CRS, before it is split to be reprojected."""
+    unit = crs.axis_info[0].unit_conversion_factor if crs.is_projected else 0.0
+    return float(_LONGEST_EDGE_M / (unit or _METRES_PER_DEGREE))

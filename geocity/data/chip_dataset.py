@@ -154,7 +154,7 @@ class ChipDataset(Dataset[dict[str, torch.Tensor]]):
             cells = self.roughness(draw.chip)
             cell = rng.choice(cells.size, p=cells.ravel() / cells.sum())
             inside = np.array(divmod(int(cell), cells.shape[1])) * CELL + rng.integers(0, CELL, 2)
-            return np.minimum(inside, np.array(label.shape) - 1)
+            return np.asarray(np.minimum(inside, np.array(label.shape) - 1))
         return None
 
     def _read(self, index: int) -> Pixels:

@@ -14,6 +14,7 @@ from geocity.core.grid import same_crs
 from geocity.core.reproject import reproject_outlines
 from geocity.errors import InputError, LabelError, MissingCRSError
 from geocity.io.staging import PathLike
+from geocity.io.vectors import stream_polygons
 
 logger = logging.getLogger(__name__)
 
@@ -86,13 +87,20 @@ def in_crs(
 
 
 def read_area(path: PathLike, crs: pyproj.CRS) -> shapely.Geometry:
-    """Read polygons that mean an area, dissolved into one, in a CRS.
+    """Read polygons that mean an area, one by one, and dissolve them into one, in a CRS.
 
     Raises:
+        InputError: if the layer cannot be read.
+        MissingCRSError: if it has no coordinate reference system.
         LabelError: if the layer holds no polygon.
     """
-    frame = in_crs(read_layer(path), crs, path)
-    return shapely.union_all(mended(polygons_only(frame, path)).geometry.to_numpy())
+    if Path(path).suffix.lower() == ".parquet":  # a format that fiona does not read
+        frame = in_crs(read_layer(path), crs, path)
+        return shapely.union_all(mended(polygons_only(frame, path)).geometry.to_numpy())
+    polygons = [polygon for polygon, _ in stream_polygons(path, crs=crs)]
+    if not polygons:
+        raise LabelError(f"{path} holds no polygon; draw the outline of the area.")
+    return shapely.union_all(polygons)
 
 
 def polygons_only(frame: geopandas.GeoDataFrame, path: PathLike) -> geopandas.GeoDataFrame:

@@ -17,6 +17,7 @@ import pyproj
 import shapely
 from fiona.errors import FionaError
 
+from geocity.core.reproject import longest_edge, reproject_outlines
 from geocity.errors import InputError, MissingCRSError
 from geocity.io.staging import PathLike
 
@@ -142,6 +143,8 @@ def stream_polygons(
             refuse_no_crs(path, source.crs_wkt)
             own = pyproj.CRS.from_wkt(source.crs_wkt)
             turn = _turner(own, crs)
+            if crs is not None and not own.equals(crs, ignore_axis_order=True):
+                _tell_reprojected(path, own, crs)
             for feature in source:
                 if feature.geometry is None:
                     continue
@@ -161,7 +164,8 @@ def _turner(own: pyproj.CRS, crs: pyproj.CRS | None) -> Any:
     def turn(coordinates: Any) -> Any:
         return np.column_stack(transformer.transform(coordinates[:, 0], coordinates[:, 1]))
 
-    return lambda polygon: shapely.transform(polygon, turn)
+    longest = longest_edge(own)
+    return lambda polygon: shapely.transform(shapely.segmentize(polygon, longest), turn)
 
 
 def _read_frame(path: PathLike, layer: str | None) -> Any:
@@ -246,14 +250,18 @@ def _flattened(collection: Any) -> Any:
 def _reprojected(
     frame: geopandas.GeoDataFrame, path: PathLike, own: pyproj.CRS, crs: pyproj.CRS
 ) -> geopandas.GeoDataFrame:
-    logger.info("%s is reprojected from %s to %s.", path, _crs_name(own), _crs_name(crs))
-    turned = frame.to_crs(crs)
+    _tell_reprojected(path, own, crs)
+    turned = reproject_outlines(frame, crs)
     if not np.isfinite(turned.total_bounds).all():
         raise InputError(
             f"{path} cannot be reprojected from {_crs_name(own)} to {_crs_name(crs)}: its "
             "coordinates do not fit its CRS; assign the right one."
         )
     return turned
+
+
+def _tell_reprojected(path: PathLike, own: pyproj.CRS, crs: pyproj.CRS) -> None:
+    logger.info("%s is reprojected from %s to %s.", path, _crs_name(own), _crs_name(crs))
 
 
 def _refuse_missing(path: PathLike) -> None:
