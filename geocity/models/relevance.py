@@ -213,7 +213,7 @@ class _Replaced(torch.autograd.Function):
 def _replaced(
     value: Tensor, backward: Callable[[Tensor], tuple[Tensor | None, ...]], *inputs: Tensor
 ) -> Tensor:
-    made: Tensor = _Replaced.apply(backward, value.detach(), *inputs)  # type: ignore[no-untyped-call]
+    made: Tensor = _Replaced.apply(backward, value.detach(), *inputs)
     return made
 
 

@@ -24,7 +24,7 @@ FIXED_CLASS = 7
 
 def seeded_images(seed=2024, size=224):
     """A made-up street grid with roofs, and white noise: (2, 3, size, size) float32."""
-    rng = np.random.RandomState(seed)  # noqa: NPY002 - the stream the reference was made with
+    rng = np.random.RandomState(seed)
     town = np.full((size, size, 3), 0.35, np.float64)
     town += 0.05 * rng.standard_normal((size, size, 3))
     for at in range(0, size, 32):
@@ -55,7 +55,7 @@ def seeded_value(name, shape, rng):
 def reference_network(build, name):
     network = build(name)
     saved = np.load(REFERENCE / f"slim_{name}.npz")
-    rng = np.random.RandomState(SEEDS[name])  # noqa: NPY002
+    rng = np.random.RandomState(SEEDS[name])
     state = network.state_dict()
     for key in sorted(state):
         if key.endswith(("num_batches_tracked", "running_mean", "running_var")):
