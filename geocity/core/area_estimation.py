@@ -71,7 +71,7 @@ class StratifiedSample:
     @property
     def weights(self) -> FloatArray:
         """Return the share of the mapped area in each mapped class, W_i."""
-        return self.mapped_area / self.mapped_area.sum()
+        return np.asarray(self.mapped_area / self.mapped_area.sum())
 
     @property
     def _row_shares(self) -> FloatArray:
@@ -145,7 +145,7 @@ def sample_size(
     areas = np.asarray(mapped_area, dtype=float)
     conjectured = np.asarray(users_accuracy, dtype=float)
     spread = (areas / areas.sum() * np.sqrt(conjectured * (1 - conjectured))).sum()
-    return max(2 * len(areas), round((spread / standard_error) ** 2))
+    return max(2 * len(areas), round(float(spread / standard_error) ** 2))
 
 
 def allocate(units: int, mapped_area: Sequence[float], *, least: int = 50) -> NDArray[np.int64]:
