@@ -7,23 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 from geocity.cli.console import Console
-from geocity.cli.options import out_option, overwrite_option, tool_command
+from geocity.cli.options import named_values, out_option, overwrite_option, tool_command
 
 if TYPE_CHECKING:
     from geocity.tools.evaluate import Evaluation
 
 _file = click.Path(path_type=Path)
-
-
-def _named_values(
-    _context: click.Context, _option: click.Parameter, texts: tuple[str, ...]
-) -> dict[str, str] | None:
-    from geocity.core.label_classes import parse_class_values
-
-    try:
-        return parse_class_values(",".join(texts)) or None
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
 
 
 @tool_command("evaluate")
@@ -44,7 +33,7 @@ def _named_values(
 @click.option(
     "--class-values",
     multiple=True,
-    callback=_named_values,
+    callback=named_values,
     help="Value and class name, e.g. 6:slum,0:ignore; other values are background.",
 )
 @click.option("--labelled-area", type=_file, help="Polygons; outside, nothing is counted.")

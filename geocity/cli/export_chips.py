@@ -6,7 +6,13 @@ from typing import Any
 import click
 
 from geocity.cli.console import Console
-from geocity.cli.options import out_option, overwrite_option, seed_option, tool_command
+from geocity.cli.options import (
+    named_values,
+    out_option,
+    overwrite_option,
+    seed_option,
+    tool_command,
+)
 
 _file = click.Path(path_type=Path)
 
@@ -16,17 +22,6 @@ def _shares(_context: click.Context, _option: click.Parameter, text: str) -> tup
         return tuple(float(part) for part in text.split(","))
     except ValueError as error:
         raise click.BadParameter("three shares are needed, for example 0.7,0.15,0.15") from error
-
-
-def _named_values(
-    _context: click.Context, _option: click.Parameter, texts: tuple[str, ...]
-) -> dict[str, str] | None:
-    from geocity.core.label_classes import parse_class_values
-
-    try:
-        return parse_class_values(",".join(texts)) or None
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
 
 
 @tool_command("export-chips")
@@ -57,7 +52,7 @@ def _named_values(
 @click.option(
     "--class-values",
     multiple=True,
-    callback=_named_values,
+    callback=named_values,
     help="Value and class name, e.g. 6:slum,0:ignore; other values are background.",
 )
 @click.option("--buffer", "buffer_m", default=0.0, help="Widen outlines by so many metres first.")

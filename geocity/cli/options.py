@@ -40,6 +40,18 @@ seed_option: Decorator = click.option(
 )
 
 
+def named_values(
+    _context: click.Context, _option: click.Parameter, texts: tuple[str, ...]
+) -> dict[str, str] | None:
+    """Read ``VALUE:NAME`` pairs; an option's callback."""
+    from geocity.core.label_classes import parse_class_values
+
+    try:
+        return parse_class_values(",".join(texts)) or None
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
 def tool_command(name: str) -> Callable[[Callable[..., None]], click.Command]:
     """Make a command of a function that takes a console first.
 

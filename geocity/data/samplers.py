@@ -6,6 +6,7 @@ These subclasses plan windows on the pixels of each image, from its top left cor
 as the same geographic slices, so that any data loader takes them.
 """
 
+import abc
 import bisect
 import itertools
 from collections.abc import Iterator, Sequence
@@ -54,8 +55,9 @@ class PixelGridSampler(GridGeoSampler):
         self._ends = list(itertools.accumulate(len(tiles) for _, _, tiles in self._plans))
         self.length = self._ends[-1] if self._ends else 0
 
+    @abc.abstractmethod
     def _plan(self, grid: Grid) -> Sequence[Tile]:
-        raise NotImplementedError
+        """Return the windows of an image."""
 
     def windows(self, index: int) -> Tile:
         """Return what a sample reads and what it answers for, in pixels of its image."""

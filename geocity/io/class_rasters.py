@@ -10,7 +10,6 @@ import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from geocity.core.classes import NODATA, ClassTable, LandClass, default_color
 from geocity.core.grid import Grid, Window, blocks
 from geocity.errors import ClassTableError, InputError
 from geocity.io import pam, styles
+from geocity.io.closing import Closing
 from geocity.io.datasets import grid_of, open_dataset, refuse_unplaced, root_cause
 from geocity.io.staging import PathLike, staged
 
@@ -39,7 +39,7 @@ PROBABILITY_STEPS = 254
 _CLASSES_TAG = "GEOCITY_CLASSES"
 
 
-class _Reader:
+class _Reader(Closing):
     """What class and probability rasters have in common when read."""
 
     def __init__(self, path: PathLike) -> None:
@@ -71,14 +71,6 @@ class _Reader:
     def close(self) -> None:
         """Close the file."""
         self._dataset.close()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class ClassRaster(_Reader):
@@ -165,9 +157,6 @@ class ClassRaster(_Reader):
             result[missing] = NODATA
         return result
 
-    def __enter__(self) -> "ClassRaster":
-        return self
-
 
 class ProbabilityRaster(_Reader):
     """An open probability raster. Made by `open_probability_raster`.
@@ -201,9 +190,6 @@ class ProbabilityRaster(_Reader):
         if self._dataset.nodata is not None and not np.isnan(self._dataset.nodata):
             values[stored == self._dataset.nodata] = np.nan
         return values
-
-    def __enter__(self) -> "ProbabilityRaster":
-        return self
 
 
 def open_class_raster(path: PathLike) -> ClassRaster:

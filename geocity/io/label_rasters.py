@@ -1,7 +1,5 @@
 """Classified rasters as labels, read onto the grid of any chip."""
 
-from types import TracebackType
-
 import numpy as np
 import pyproj
 from numpy.typing import NDArray
@@ -10,10 +8,11 @@ from geocity.core.classes import NODATA
 from geocity.core.grid import Grid, Window, same_crs
 from geocity.core.mosaic import lattice_window
 from geocity.io.class_rasters import open_class_raster
+from geocity.io.closing import Closing
 from geocity.io.staging import PathLike
 
 
-class LabelRaster:
+class LabelRaster(Closing):
     """A class raster as a source of labels.
 
     Every pixel takes the class at its centre: exact where the raster lies on the scene's pixels,
@@ -68,14 +67,3 @@ class LabelRaster:
     def close(self) -> None:
         """Close the file."""
         self._raster.close()
-
-    def __enter__(self) -> "LabelRaster":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -7,7 +7,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from rasterio.windows import Window as RioWindow
 
 from geocity.core.grid import Window
 from geocity.errors import InputError
+from geocity.io.closing import Closing
 from geocity.io.datasets import grid_of, open_dataset, refuse_unplaced, root_cause
 from geocity.io.staging import PathLike
 
@@ -34,7 +34,7 @@ class _View:
     cell_size_m: float | None
 
 
-class Scene:
+class Scene(Closing):
     """An open raster, seen as bands of pixels on a north-up grid. Made by `open_scene`.
 
     Not thread-safe: every thread opens its own (`reopen`).
@@ -154,17 +154,6 @@ class Scene:
     def close(self) -> None:
         """Close the file."""
         self._stack.close()
-
-    def __enter__(self) -> "Scene":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def open_scene(path: PathLike, *, cell_size_m: float | None = None) -> Scene:

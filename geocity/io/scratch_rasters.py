@@ -2,18 +2,18 @@
 
 import tempfile
 from pathlib import Path
-from types import TracebackType
 from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geocity.core.grid import Window
+from geocity.io.closing import Closing
 
 _TILE = 512
 
 
-class ScratchRaster:
+class ScratchRaster(Closing):
     """A uint8 raster in a nameless temporary file: gone when closed, whatever happens.
 
     Neither memory nor GDAL's cache grows with it, and nothing is spent on compression.
@@ -75,14 +75,3 @@ class ScratchRaster:
     def close(self) -> None:
         """Give the file up; the disk gets its room back."""
         self._file.close()
-
-    def __enter__(self) -> "ScratchRaster":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
