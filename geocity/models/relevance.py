@@ -103,19 +103,20 @@ def relevance_cam(
     for_class = F.one_hot(chosen, classes).to(logits.dtype)
     against = (for_class - 1) / (classes - 1 if start == "zero-sum" else classes)
 
-    # Two passes: each one's sum is known and far from zero, so that a loss cannot hide.
+    # The rules are linear in the start. Relevance of the class alone sums to 1, so that a loss
+    # cannot hide as it could behind a sum of zero; the start itself goes in one piece, so that
+    # what speaks for and against cancels before it is rounded.
     outputs = [activations[name] for name in layers]
-    parts = [
+    alone, explained = (
         torch.autograd.grad(logits, outputs, begin, retain_graph=True)
-        for begin in (for_class, against)
-    ]
-    _assert_conserved(layers, parts[0], for_class)
-    _assert_conserved(layers, parts[1], against)
-    explained = {
-        name: _layer_relevance(activation.detach(), pro + contra)
-        for name, activation, pro, contra in zip(layers, outputs, *parts, strict=True)
+        for begin in (for_class, for_class + against)
+    )
+    _assert_conserved(layers, alone, for_class)
+    found = {
+        name: _layer_relevance(activation.detach(), relevance)
+        for name, activation, relevance in zip(layers, outputs, explained, strict=True)
     }
-    return Relevance(logits.detach(), chosen, explained)
+    return Relevance(logits.detach(), chosen, found)
 
 
 def _layer_relevance(activation: Tensor, relevance: Tensor) -> LayerRelevance:

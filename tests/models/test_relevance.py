@@ -69,6 +69,14 @@ def reference_network(build, name):
     return network.eval(), saved
 
 
+# The arrays are float32. Of ResNet-50 they lie 4e-5 (zero-sum: 4e-4) from what this implementation
+# gives in float64, so closer agreement would be one of rounding, which changes with the number of
+# threads. The smallest real mistake, a residual taken twice, is off by 7e-3.
+TOLERANCE = {
+    "resnet18": {"upstream": 5e-6, "zerosum": 1e-4},
+    "resnet50": {"upstream": 4e-5, "zerosum": 4e-4},
+}
+
 BUILDERS = {
     "torchvision": lambda name: torchvision.models.get_model(name, num_classes=45),
     "timm": lambda name: timm.create_model(name, num_classes=45),
@@ -95,8 +103,7 @@ def test_maps_equal_those_of_the_published_implementation(builder, name, which):
         start="zero-sum" if which == "zerosum" else "upstream",
     )
     np.testing.assert_allclose(found.logits.numpy(), saved["logits"], rtol=1e-4, atol=1e-4)
-    # The positive and negative relevance of the zero-sum start cancel: fewer digits are left.
-    tolerance = 1e-4 if which == "zerosum" else 5e-6
+    tolerance = TOLERANCE[name]["zerosum" if which == "zerosum" else "upstream"]
     for layer in LAYERS:
         got = found.layers[layer]
         for mine, key in ((got.weights, "weight"), (got.cam[:, None], "cam")):
