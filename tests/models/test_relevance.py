@@ -69,13 +69,11 @@ def reference_network(build, name):
     return network.eval(), saved
 
 
-# The arrays are float32. Of ResNet-50 they lie 4e-5 (zero-sum: 4e-4) from what this implementation
-# gives in float64, so closer agreement would be one of rounding, which changes with the number of
-# threads. The smallest real mistake, a residual taken twice, is off by 7e-3.
-TOLERANCE = {
-    "resnet18": {"upstream": 5e-6, "zerosum": 1e-4},
-    "resnet50": {"upstream": 4e-5, "zerosum": 4e-4},
-}
+# The arrays are float32. Of ResNet-50 they lie 4e-5 from what this implementation gives in float64,
+# so closer agreement would be one of rounding, which changes with the number of threads. The
+# smallest real mistake, a residual taken twice, is off by 7e-3. The zero-sum start cancels so far
+# in ResNet-50 that float32 arrays say too little: it is compared in ResNet-18.
+TOLERANCE = {"resnet18": {"upstream": 5e-6, "zerosum": 1e-4}, "resnet50": {"upstream": 4e-5}}
 
 BUILDERS = {
     "torchvision": lambda name: torchvision.models.get_model(name, num_classes=45),
@@ -89,7 +87,7 @@ BUILDERS = {
         ("torchvision", "resnet18", "argmax"),
         ("torchvision", "resnet18", "fixed"),
         ("torchvision", "resnet18", "zerosum"),
-        ("torchvision", "resnet50", "zerosum"),
+        ("torchvision", "resnet50", "fixed"),
         ("timm", "resnet50", "argmax"),
     ],
 )
