@@ -1,7 +1,8 @@
 """Maps and figures about cities from satellite and aerial imagery.
 
 Every command of ``geocity`` is a function of the same name here: files in, files out.
-`geocity.core` is the second door, for those who bring arrays. Functions are imported when first
+`geocity.city` holds those of ``geocity city``. `geocity.core` is the second door, for those who
+bring arrays. Functions are imported when first
 used, so that ``import geocity`` is quick and loads no torch.
 """
 
@@ -41,6 +42,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "city":
+        return importlib.import_module("geocity.city")
     if name not in __all__:
         raise AttributeError(f"module 'geocity' has no attribute {name!r}")
     return getattr(importlib.import_module(f"geocity.tools.{name}"), name)

@@ -1,0 +1,1 @@
+"""City identification: numbers about patches, cities and what they have in common."""

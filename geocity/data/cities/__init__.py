@@ -1,0 +1,1 @@
+"""City identification: patches for networks."""

@@ -1,0 +1,1 @@
+"""City identification: folders of sites, manifests, packages, pages."""

@@ -1,0 +1,1 @@
+"""City identification: networks, training, inference, explanations."""

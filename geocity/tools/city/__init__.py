@@ -1,0 +1,1 @@
+"""City identification: the jobs of ``geocity city``, one a file."""
