@@ -2,8 +2,8 @@
 
 Every command of ``geocity`` is a function of the same name here: files in, files out.
 `geocity.city` holds those of ``geocity city``. `geocity.core` is the second door, for those who
-bring arrays. Functions are imported when first
-used, so that ``import geocity`` is quick and loads no torch.
+bring arrays. Functions are imported when first used, so that ``import geocity`` is quick and loads
+no torch.
 """
 
 import importlib

@@ -82,6 +82,6 @@ def normalise(
     result += offset[:, None, None]
     if not np.issubdtype(pixels.dtype, np.integer):
         np.nan_to_num(result, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-    if valid is not None:
+    if valid is not None and not valid.all():
         result[:, ~valid] = 0.0
     return result

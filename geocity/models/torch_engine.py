@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from geocity.io.model_packages import ModelPackage
+from geocity.models.devices import has_bf16
 from geocity.models.networks import load_network
 
 
@@ -70,11 +71,4 @@ class TorchEngine:
 def _quickest_precision(device: str) -> str:
     if device == "cuda":
         return "f16"
-    return "bf16" if _has_bf16() else "f32"
-
-
-def _has_bf16() -> bool:
-    """Tell whether the processor multiplies bfloat16 itself; emulated it is slower than float32."""
-    # Not public, and torch has no public way to ask: where a question is missing, the answer is no.
-    names = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
-    return any(getattr(torch.cpu, name, bool)() for name in names)
+    return "bf16" if has_bf16(device) else "f32"

@@ -68,7 +68,7 @@ def clean(
     ):
         patchwork, new = _decide(source, min_area_m2, min_hole_m2, progress)
         table = _with_background(source.classes) if (new == BACKGROUND).any() else source.classes
-        step = f"clean: patches below {min_area_m2:g} m2 dissolved, holes below {min_hole_m2:g} m2"
+        step = f"clean: patches below {min_area_m2:g} m² dissolved, holes below {min_hole_m2:g} m²"
         tags = with_step(source.tags, f"{step} filled")
         with create_class_raster(out, source.grid, table, overwrite=overwrite, tags=tags) as sink:
             for window, values in _parts(source, progress, "write"):

@@ -93,7 +93,7 @@ def test_grid_classes_and_history_are_kept(tmp_path):
         assert after.classes == TABLE
         assert after.tags["GEOCITY_MODEL"] == "m1"
         assert history(after.tags) == [
-            "clean: patches below 12.5 m2 dissolved, holes below 3 m2 filled"
+            "clean: patches below 12.5 m² dissolved, holes below 3 m² filled"
         ]
 
 
