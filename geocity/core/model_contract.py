@@ -2,14 +2,32 @@
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from geocity.core.classes import NODATA, ClassTable
+from geocity.core.contract_fields import (
+    DTYPES,
+    FORMAT_VERSION,
+    SLUMS,
+    Parsers,
+    items,
+    mapping,
+    number,
+    number_pair,
+    numbers,
+    optional,
+    parse_fields,
+    read_document,
+    text,
+    text_mapping,
+    texts,
+    whole,
+    write_document,
+)
 
-FORMAT_VERSION = 1
-"""Version of the model file that this release writes; older ones are read, newer ones refused."""
+__all__ = ["FORMAT_VERSION", "NODATA_RULE", "NORMALISATION_FORMULA", "ModelContract"]
 
 NORMALISATION_FORMULA = "(pixel / scale - mean[band]) / std[band]; invalid pixels become 0"
 NODATA_RULE = (
@@ -17,7 +35,6 @@ NODATA_RULE = (
     "it enters the network as 0 after normalisation and comes out as 255"
 )
 
-_DTYPES = ("uint8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 _MAX_SIDE = 1 << 16
 
 
@@ -89,14 +106,8 @@ class ModelContract:
         """Return the contract as readable JSON, equal for equal contracts."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         values["classes"] = json.loads(self.classes.to_json())
-        document = {
-            "format": "geocity model",
-            "format_version": FORMAT_VERSION,
-            "normalisation": NORMALISATION_FORMULA,
-            "nodata_rule": NODATA_RULE,
-            **values,
-        }
-        return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        notes = {"normalisation": NORMALISATION_FORMULA, "nodata_rule": NODATA_RULE}
+        return write_document(SLUMS, values, notes)
 
     @classmethod
     def from_json(cls, text: str) -> "ModelContract":
@@ -106,41 +117,14 @@ class ModelContract:
             ValueError: if the text is not a geocity contract, is of a newer format version,
                 lacks a field, or a field has the wrong type or an impossible value.
         """
-        try:
-            document = json.loads(text, parse_constant=_refuse_constant)
-        except (json.JSONDecodeError, RecursionError) as error:
-            raise ValueError("its model.json is not JSON") from error
-        if not isinstance(document, dict) or document.get("format") != "geocity model":
-            raise ValueError("its model.json does not describe a geocity model")
-        version = document.get("format_version")
-        if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-            raise ValueError(f"its format version is {version!r}, expected a whole number")
-        if version > FORMAT_VERSION:
-            raise ValueError(
-                f"its format version is {version} and this geocity reads up to {FORMAT_VERSION}; "
-                "update geocity"
-            )
-        return cls(**_parse_fields(document))
-
-
-def _parse_fields(document: Mapping[str, Any]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for contract_field in fields(ModelContract):
-        name = contract_field.name
-        if name not in document:
-            raise ValueError(f"its model.json has no {name!r}")
-        try:
-            values[name] = _PARSERS[name](document[name])
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"its model.json has an unusable {name!r}: {error}") from error
-    return values
+        return cls(**parse_fields(read_document(text), _PARSERS))
 
 
 def _check_network(contract: ModelContract) -> None:
     if not contract.architecture or not contract.encoder:
         raise ValueError("architecture and encoder must be named")
-    if contract.dtype not in _DTYPES:
-        raise ValueError(f"dtype {contract.dtype!r} is not one of {', '.join(_DTYPES)}")
+    if contract.dtype not in DTYPES:
+        raise ValueError(f"dtype {contract.dtype!r} is not one of {', '.join(DTYPES)}")
     if not 1 <= len(contract.bands) <= 1024:
         raise ValueError(f"a model needs 1 to 1024 bands, got {len(contract.bands)}")
     for name in ("mean", "std"):
@@ -175,89 +159,34 @@ def _check_numbers(contract: ModelContract) -> None:
         raise ValueError(f"nodata must be {NODATA}, got {contract.nodata}")
 
 
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"its model.json holds {name}, expected finite numbers")
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str) or len(value) > 1000:
-        raise TypeError("expected a short text")
-    return value
-
-
-def _whole(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"expected a whole number, got {value!r}")
-    return value
-
-
-def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"expected a number, got {value!r}")
-    return float(value)
-
-
-def _numbers(value: object) -> tuple[float, ...]:
-    return tuple(_number(item) for item in _items(value))
-
-
-def _items(value: object) -> list[Any]:
-    if not isinstance(value, list):
-        raise TypeError(f"expected a list, got {type(value).__name__}")
-    return value
-
-
-def _pair(value: object) -> tuple[float, float]:
-    low, high = _numbers(value)
-    return low, high
-
-
-def _names(value: object) -> tuple[str, ...]:
-    return tuple(_text(item) for item in _items(value))
-
-
-def _mapping(value: object) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise TypeError(f"expected an object, got {type(value).__name__}")
-    return value
-
-
-def _text_mapping(value: object) -> dict[str, str]:
-    return {key: _text(item) for key, item in _mapping(value).items()}
-
-
 def _classes(value: object) -> ClassTable:
-    for item in _items(value):
-        _whole(_mapping(item).get("value"))
-        _text(item.get("name"))
+    for item in items(value):
+        whole(mapping(item).get("value"))
+        text(item.get("name"))
     return ClassTable.from_json(json.dumps(value))
 
 
-def _optional(parse: Callable[[object], Any]) -> Callable[[object], Any]:
-    return lambda value: None if value is None else parse(value)
-
-
-_PARSERS: dict[str, Callable[[object], Any]] = {
-    "architecture": _text,
-    "encoder": _text,
-    "bands": _names,
-    "dtype": _text,
-    "value_range": _pair,
-    "cell_size_m": _number,
+_PARSERS: Parsers = {
+    "architecture": text,
+    "encoder": text,
+    "bands": texts,
+    "dtype": text,
+    "value_range": number_pair,
+    "cell_size_m": number,
     "classes": _classes,
-    "scale": _number,
-    "mean": _numbers,
-    "std": _numbers,
-    "tile_size": _whole,
-    "padding": _whole,
-    "nodata": _whole,
-    "temperature": _number,
-    "thresholds": _optional(_numbers),
-    "split": _mapping,
-    "metrics": _mapping,
-    "footprint": _optional(_mapping),
-    "options": _mapping,
-    "seed": _whole,
-    "versions": _text_mapping,
-    "weights_sha256": _text,
+    "scale": number,
+    "mean": numbers,
+    "std": numbers,
+    "tile_size": whole,
+    "padding": whole,
+    "nodata": whole,
+    "temperature": number,
+    "thresholds": optional(numbers),
+    "split": mapping,
+    "metrics": mapping,
+    "footprint": optional(mapping),
+    "options": mapping,
+    "seed": whole,
+    "versions": text_mapping,
+    "weights_sha256": text,
 }

@@ -13,7 +13,7 @@ def model_card(contract: ModelContract) -> str:
         "Made by `geocity train`. The numbers below are also in `model.json`, for programs.",
         _expects(contract),
         _gives(contract),
-        _quality(contract),
+        measured(contract.metrics),
         _training(contract),
         _caution(contract),
     ]
@@ -33,31 +33,32 @@ def _expects(contract: ModelContract) -> str:
         ("nodata", NODATA_RULE),
         ("tile and padding", f"{contract.tile_size} and {contract.padding} pixels"),
     ]
-    return "## What it expects\n\n" + _table(("", ""), rows)
+    return "## What it expects\n\n" + table(("", ""), rows)
 
 
 def _gives(contract: ModelContract) -> str:
     rows = [
         (str(c.value), c.name, "#{:02x}{:02x}{:02x}".format(*c.color)) for c in contract.classes
     ]
-    return "## What it gives\n\n" + _table(("value", "class", "colour"), rows)
+    return "## What it gives\n\n" + table(("value", "class", "colour"), rows)
 
 
-def _quality(contract: ModelContract) -> str:
+def measured(metrics: Mapping[str, Any]) -> str:
+    """Write the measures of each part as tables; nothing if there are none."""
     lines = []
-    for part, values in contract.metrics.items():
+    for part, values in metrics.items():
         if isinstance(values, Mapping):
-            rows = [(str(name), _figure(value)) for name, value in values.items()]
-            lines.append(f"### {part}\n\n" + _table(("measure", "value"), rows))
+            rows = [(str(name), figure(value)) for name, value in values.items()]
+            lines.append(f"### {part}\n\n" + table(("measure", "value"), rows))
     return "\n\n".join(["## How good it was", *lines]) if lines else ""
 
 
 def _training(contract: ModelContract) -> str:
-    rows = [(name, _figure(value)) for name, value in contract.split.items()]
-    rows += [(name, _figure(value)) for name, value in contract.options.items()]
+    rows = [(name, figure(value)) for name, value in contract.split.items()]
+    rows += [(name, figure(value)) for name, value in contract.options.items()]
     rows += [("seed", str(contract.seed)), ("weights SHA-256", contract.weights_sha256)]
     rows += [(f"version of {name}", version) for name, version in contract.versions.items()]
-    return "## How it was trained\n\n" + _table(("", ""), rows)
+    return "## How it was trained\n\n" + table(("", ""), rows)
 
 
 def _caution(contract: ModelContract) -> str:
@@ -71,17 +72,20 @@ def _caution(contract: ModelContract) -> str:
     )
 
 
-def _figure(value: Any) -> str:
+def figure(value: Any) -> str:
+    """Write a value for people."""
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, Mapping):
-        return ", ".join(f"{key}: {_figure(item)}" for key, item in value.items())
+        return ", ".join(f"{key}: {figure(item)}" for key, item in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(_figure(item) for item in value)
+        return ", ".join(figure(item) for item in value)
     return str(value)
 
 
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    """Write rows as a Markdown table."""
+
     def line(cells: tuple[str, ...]) -> str:
         return "| " + " | ".join(c.replace("|", "\\|").replace("\n", " ") for c in cells) + " |"
 

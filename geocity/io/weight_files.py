@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from geocity.errors import InputError, ModelError
+from geocity.io.cities.packages import read_city_package
 from geocity.io.model_packages import read_model
 from geocity.io.staging import PathLike
 
@@ -29,10 +30,12 @@ def read_weight_file(path: PathLike) -> dict[str, NDArray[np.generic]]:
         )
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
-    try:
-        return read_model(path).weights()
-    except ModelError:
-        return _read_torch(path)
+    for read in (read_model, read_city_package):
+        try:
+            return read(path).weights()
+        except ModelError:
+            continue
+    return _read_torch(path)
 
 
 def _read_safetensors(path: Path) -> dict[str, NDArray[np.generic]]:
