@@ -1,0 +1,177 @@
+"""What the validation part teaches about a city model's answers, kept in the model file.
+
+Four numbers for patches and four for images: a temperature, the threshold of the sets of cities,
+the score below which a city is unknown, and how many sites they rest on. Beside them the mean
+embedding of each city, against which the likeness to a city is measured.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geocity.core.calibration import Reliability, fit_temperature
+from geocity.core.cities.conformal import fit_set_rule
+from geocity.core.cities.unknown import acceptance_threshold, energy
+from geocity.core.cities.votes import Units, log_probabilities
+
+
+@dataclass(frozen=True, slots=True)
+class LevelCalibration:
+    """What was learned for one level.
+
+    Attributes:
+        temperature: logits are divided by it.
+        set_threshold: lowest probability of a city in the set.
+        guaranteed: whether there were sites enough to promise the coverage of the sets.
+        known_from: the energy from which on a city counts as known.
+        units: validation units.
+        sites: the sites they lie in.
+    """
+
+    temperature: float
+    set_threshold: float
+    guaranteed: bool
+    known_from: float
+    units: int
+    sites: int
+
+    def __post_init__(self) -> None:
+        numbers = (self.temperature, self.set_threshold, self.known_from)
+        if not all(math.isfinite(n) for n in numbers) or self.temperature <= 0:
+            raise ValueError(f"a calibration cannot hold {numbers}")
+
+
+@dataclass(frozen=True, slots=True)
+class CityCalibration:
+    """What was learned, and with what in mind.
+
+    Attributes:
+        coverage: how often the truth shall be in a set.
+        acceptance: share of known units that shall count as known.
+        patch: for single patches.
+        image: for images, where many patches voted.
+        means: mean embedding of each city, of length 1; empty where none was gathered.
+    """
+
+    coverage: float
+    acceptance: float
+    patch: LevelCalibration
+    image: LevelCalibration
+    means: tuple[tuple[float, ...], ...] = ()
+
+    def for_votes(self, members: int) -> LevelCalibration:
+        """Return the calibration for an answer in which so many patches voted."""
+        return self.patch if members == 1 else self.image
+
+    def plain(self) -> dict[str, Any]:
+        """Return it ready for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_plain(cls, content: Mapping[str, Any]) -> "CityCalibration":
+        """Read what `plain` gave.
+
+        Raises:
+            ValueError: if something is missing or makes no sense.
+        """
+        try:
+            means = tuple(tuple(float(v) for v in row) for row in content["means"])
+            coverage, acceptance = float(content["coverage"]), float(content["acceptance"])
+            patch, image = (LevelCalibration(**content[name]) for name in ("patch", "image"))
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"the calibration of the model is incomplete: {error}") from error
+        if not (0 < coverage < 1 and 0 < acceptance <= 1) or len({len(row) for row in means}) > 1:
+            raise ValueError("the calibration of the model makes no sense")
+        return cls(coverage, acceptance, patch, image, means)
+
+
+def calibrate_level(units: Units, *, coverage: float, acceptance: float) -> LevelCalibration:
+    """Learn temperature and thresholds from validation units of known cities.
+
+    Args:
+        units: patches, or images.
+        coverage: how often the truth shall be in a set.
+        acceptance: share of known units that shall count as known.
+
+    Raises:
+        ValueError: if there is no unit.
+    """
+    temperature = fit_temperature(units.logits, units.truth)
+    chance = np.exp(log_probabilities(units.logits, temperature))
+    rule = fit_set_rule(chance[np.arange(len(units)), units.truth], units.site, coverage)
+    return LevelCalibration(
+        temperature=temperature,
+        set_threshold=rule.threshold,
+        guaranteed=rule.guaranteed,
+        known_from=acceptance_threshold(energy(units.logits), acceptance),
+        units=len(units),
+        sites=rule.sites,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Sureness:
+    """Whether a model is right as often as it says.
+
+    Attributes:
+        curve: probability of the named city against whether it was right.
+        brier: mean over units of the squared distance between probabilities and truth, summed over
+            cities: 0 is perfect, 2 the worst.
+        nll: mean of -ln(probability of the true city).
+    """
+
+    curve: Reliability
+    brier: float
+    nll: float
+
+    def plain(self) -> dict[str, Any]:
+        """Return it ready for JSON."""
+        bins = [asdict(bar) for bar in self.curve.bins if bar.pixels]
+        for bar in bins:
+            bar["units"] = bar.pop("pixels")
+        return {"ece": self.curve.ece, "brier": self.brier, "nll": self.nll, "bins": bins}
+
+
+def sureness(units: Units, temperature: float) -> Sureness:
+    """Measure probabilities against the truth.
+
+    Args:
+        units: of known cities, at least one.
+        temperature: logits are divided by it.
+    """
+    logs = log_probabilities(units.logits, temperature)
+    chance, rows = np.exp(logs), np.arange(len(units))
+    best = chance.argmax(axis=1)
+    curve = Reliability()
+    curve.update(chance[rows, best], best == units.truth)
+    missing = chance.copy()
+    missing[rows, units.truth] -= 1
+    return Sureness(
+        curve, float(np.square(missing).sum(axis=1).mean()), -float(logs[rows, units.truth].mean())
+    )
+
+
+def mean_directions(
+    embeddings: NDArray[np.floating], truth: NDArray[np.integer], cities: int
+) -> NDArray[np.float64]:
+    """Return the mean embedding of each city, all of length 1; zeros for a city without patches.
+
+    Args:
+        embeddings: (patches, dimensions).
+        truth: (patches,), position of the city.
+        cities: how many there are.
+    """
+    sums = np.zeros((cities, embeddings.shape[1]))
+    np.add.at(sums, truth, directions(embeddings))
+    return directions(sums)
+
+
+def directions(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return vectors of length 1 (zero vectors stay zero), (n, dimensions)."""
+    values = np.asarray(vectors, np.float64)
+    lengths = np.linalg.norm(values, axis=1, keepdims=True)
+    return np.divide(values, lengths, out=np.zeros_like(values), where=lengths > 0)

@@ -1,0 +1,167 @@
+"""Was it urban form or the weather? What is left of the accuracy when a cue is taken away."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geocity.core.cities.scores import Figure
+
+CUES: Mapping[str, str] = {
+    "grey": "without colour",
+    "colours": "with the colours of another city",
+    "blur": "blurred",
+    "shuffle": "with its parts shuffled",
+}
+"""What is done to a patch, and how people say it."""
+
+_MOSTLY = 0.5
+_HARDLY = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class CueResult:
+    """What is left of the accuracy.
+
+    Attributes:
+        cue: of `CUES`.
+        accuracy: of patches, each city counting the same.
+        kept: share of what the model is better than chance that is kept; None where it never was
+            better.
+    """
+
+    cue: str
+    accuracy: Figure
+    kept: float | None
+
+
+def kept_share(accuracy: float, plain: float, cities: int) -> float | None:
+    """Return the share of the skill above chance that is kept.
+
+    Args:
+        accuracy: with the cue taken away.
+        plain: of the untouched patches.
+        cities: chance is one in so many.
+
+    Example:
+        >>> kept_share(0.5, 0.75, 4)
+        0.5
+    """
+    chance = 1 / cities
+    if plain <= chance:
+        return None
+    return (accuracy - chance) / (plain - chance)
+
+
+@dataclass(frozen=True, slots=True)
+class DateResult:
+    """How the model does on pictures of a date it was trained on, and on others.
+
+    Attributes:
+        same: patches whose city was trained on at this very date; None without any.
+        other: patches of another date; None without any.
+        same_patches: how many.
+        other_patches: how many.
+    """
+
+    same: Figure | None
+    other: Figure | None
+    same_patches: int
+    other_patches: int
+
+
+def seen_dates(
+    image: NDArray[np.integer],
+    cities: Sequence[Any],
+    dates: Sequence[Any],
+    trained: NDArray[np.integer],
+) -> NDArray[np.int8]:
+    """Tell whether a patch shows a date that its city was trained on.
+
+    Args:
+        image: (patches,), rows of the list of images.
+        cities: city of each image.
+        dates: date of each image, or None.
+        trained: rows of the images that the model was trained on.
+
+    Returns:
+        (patches,): 1 for a date of training, 0 for another, -1 where nobody knows.
+    """
+    known = {(cities[i], dates[i]) for i in trained.tolist() if dates[i] is not None}
+    dated = {city for city, _ in known}
+
+    def tell(row: int) -> int:
+        if dates[row] is None or cities[row] not in dated:
+            return -1
+        return int((cities[row], dates[row]) in known)
+
+    return np.array([tell(row) for row in image.tolist()], np.int8)
+
+
+def verdict(plain: float, results: Sequence[CueResult], dates: DateResult | None) -> str:
+    """Say in plain words what the model lives off.
+
+    Args:
+        plain: accuracy of the untouched patches.
+        results: of the cues.
+        dates: by date, where dates are known.
+    """
+    kept = {result.cue: result.kept for result in results}
+    if any(share is None for share in kept.values()):
+        return f"The model is right for {plain:.0%} of patches, no better than chance."
+    sentences = [_colour_sentence(kept, results), _form_sentence(kept, results)]
+    if dates is not None:
+        sentences.append(_date_sentence(dates))
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _colour_sentence(kept: Mapping[str, float | None], results: Sequence[CueResult]) -> str:
+    share = kept.get("colours")
+    if share is None:
+        return ""
+    told = f"({_share_of(results, 'colours')} right)"
+    if share < _MOSTLY:
+        return (
+            f"Mostly the weather: with the colours of another city most of its skill is gone {told}"
+            ", so it knows acquisitions more than cities."
+        )
+    if share < _HARDLY:
+        return (
+            f"Partly colour: with the colours of another city a part of its skill is gone {told}."
+        )
+    return f"Not the weather: with the colours of another city its skill hardly changes {told}."
+
+
+def _form_sentence(kept: Mapping[str, float | None], results: Sequence[CueResult]) -> str:
+    plan, detail = kept.get("shuffle"), kept.get("blur")
+    if plan is None or detail is None:
+        return ""
+    shuffled, blurry = _share_of(results, "shuffle"), _share_of(results, "blur")
+    if plan < _MOSTLY:
+        first = f"The plan matters: shuffled parts are named right in {shuffled}"
+    elif plan < _HARDLY:
+        first = f"The plan matters somewhat: shuffled parts are named right in {shuffled}"
+    else:
+        first = f"The plan hardly matters: shuffled parts are still named right in {shuffled}"
+    second = "fine detail does" if detail < _HARDLY else "fine detail hardly does"
+    joint = "and" if (plan < _HARDLY) == (detail < _HARDLY) else "but"
+    if plan < _HARDLY:
+        second = "so does fine detail" if detail < _HARDLY else "fine detail hardly does"
+    return f"{first}, {joint} {second} (blurred: {blurry})."
+
+
+def _date_sentence(dates: DateResult) -> str:
+    if dates.other is None or dates.other.value is None:
+        return "Every picture was taken on a date of training: another date was not tested."
+    if dates.same is None or dates.same.value is None:
+        return f"On another date {dates.other.value:.0%} are right; none of a date of training."
+    return (
+        f"On another date {dates.other.value:.0%} are right, on a known one {dates.same.value:.0%}."
+    )
+
+
+def _share_of(results: Sequence[CueResult], cue: str) -> str:
+    value = next(result.accuracy.value for result in results if result.cue == cue)
+    return "-" if value is None else f"{value:.0%}"

@@ -1,0 +1,81 @@
+import json
+
+import numpy as np
+import pytest
+
+from geocity.core.cities.city_calibration import (
+    CityCalibration,
+    calibrate_level,
+    directions,
+    mean_directions,
+    sureness,
+)
+from geocity.core.cities.votes import log_probabilities, patch_units
+
+
+def overconfident(seed=0, patches=3000, cities=4, factor=3.0):
+    """Answers whose honest logits were multiplied by a factor."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(size=(patches, cities)) * 1.5
+    chance = np.exp(log_probabilities(logits))
+    truth = np.array([rng.choice(cities, p=p) for p in chance])
+    return patch_units(logits * factor, truth, np.arange(patches), np.arange(patches) // 100)
+
+
+def test_the_temperature_undoes_overconfidence():
+    level = calibrate_level(overconfident(), coverage=0.9, acceptance=0.95)
+    assert level.temperature == pytest.approx(3.0, rel=0.1)
+    assert (level.units, level.sites, level.guaranteed) == (3000, 30, True)
+    test = overconfident(1)
+    before, after = sureness(test, 1.0), sureness(test, level.temperature)
+    assert after.curve.ece < 0.03 < before.curve.ece
+    assert after.nll < before.nll
+    assert after.brier < before.brier
+
+
+def test_sureness_equals_plain_loops():
+    units = overconfident(2, patches=50)
+    found = sureness(units, 2.0)
+    brier = nll = 0.0
+    for row in range(50):
+        chance = np.exp(units.logits[row] / 2)
+        chance /= chance.sum()
+        true = units.truth[row]
+        brier += sum((chance[c] - (c == true)) ** 2 for c in range(4)) / 50
+        nll -= np.log(chance[true]) / 50
+    assert found.brier == pytest.approx(brier)
+    assert found.nll == pytest.approx(nll)
+    assert sum(bar["units"] for bar in found.plain()["bins"]) == 50
+
+
+def test_a_calibration_comes_back_from_json():
+    level = calibrate_level(overconfident(), coverage=0.9, acceptance=0.95)
+    whole = CityCalibration(0.9, 0.95, level, level, ((0.6, 0.8), (1.0, 0.0)))
+    again = CityCalibration.from_plain(json.loads(json.dumps(whole.plain())))
+    assert again == whole
+    assert again.for_votes(1) is again.patch
+    assert again.for_votes(9) is again.image
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"coverage": 2},
+        {"patch": {}},
+        {"patch": None},
+        {"means": [[1, 2], [1]]},
+        {"means": 3},
+    ],
+)
+def test_a_damaged_calibration_is_refused(change):
+    level = calibrate_level(overconfident(patches=100), coverage=0.9, acceptance=0.95)
+    plain = CityCalibration(0.9, 0.95, level, level).plain()
+    with pytest.raises(ValueError, match="calibration"):
+        CityCalibration.from_plain({**plain, **change})
+
+
+def test_means_are_directions():
+    vectors = np.array([[3.0, 4.0], [0.6, 0.8], [0.0, 2.0]])
+    means = mean_directions(vectors, np.array([0, 0, 1]), 3)
+    np.testing.assert_allclose(means, [[0.6, 0.8], [0, 1], [0, 0]])
+    np.testing.assert_allclose(directions(np.zeros((1, 2))), 0)
