@@ -58,6 +58,8 @@ class CityContract:
             `std` are not used.
         split: what training, validation and test held.
         metrics: quality measured in training, by name of the part.
+        calibration: what ``city evaluate --write-calibrated`` learned from the validation part
+            (`geocity.core.cities.city_calibration`); empty until then.
         options: the training options as they were resolved.
         seed: the seed of the training run.
         versions: versions of the software that trained it, by package.
@@ -78,6 +80,7 @@ class CityContract:
     per_image: bool = True
     split: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    calibration: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -178,6 +181,7 @@ _PARSERS: Parsers = {
     "per_image": truth,
     "split": mapping,
     "metrics": mapping,
+    "calibration": mapping,
     "options": mapping,
     "seed": whole,
     "versions": text_mapping,
