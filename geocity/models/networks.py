@@ -13,6 +13,7 @@ from torch import nn
 from geocity.core.model_contract import ModelContract
 from geocity.errors import InputError, ModelError
 from geocity.io.model_packages import ModelPackage
+from geocity.io.package_files import Package
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +25,7 @@ Weights = Mapping[str, NDArray[np.generic]]
 _PREFIXES = (
     "",
     "encoder.",
+    "encoder.model.",
     "model.encoder.",
     "model.",
     "backbone.",
@@ -78,7 +80,7 @@ def make_imagenet_network(
     except InputError:
         raise
     except (OSError, RuntimeError, ValueError) as error:
-        raise _no_download("imagenet", encoder, error) from error
+        raise no_download("imagenet", encoder, error) from error
 
 
 def _create(
@@ -130,11 +132,12 @@ def torchgeo_weights(name: str, encoder: str) -> Weights:
     try:
         state: Mapping[str, torch.Tensor] = entry.get_state_dict(progress=False)
     except (OSError, RuntimeError, ValueError) as error:
-        raise _no_download(name, encoder, error) from error
+        raise no_download(name, encoder, error) from error
     return {key: value.numpy() for key, value in state.items()}
 
 
-def _no_download(weights: str, encoder: str, error: Exception) -> InputError:
+def no_download(weights: str, encoder: str, error: Exception) -> InputError:
+    """Return the refusal of weights that cannot be had, as when there is no network."""
     return InputError(
         f"the {weights} weights of {encoder} could not be downloaded "
         f"({type(error).__name__}: {str(error).splitlines()[0][:160] if str(error) else ''}); "
@@ -165,11 +168,7 @@ def adopt_weights(network: Any, weights: Weights, *, source: str) -> int:
         network.load_state_dict(_fit(whole, weights))
         return len(whole)
     own = network.encoder.state_dict()
-    fits = [
-        _fit(own, {k.removeprefix(p): v for k, v in weights.items() if k.startswith(p)})
-        for p in _PREFIXES
-    ]
-    best = max(fits, key=len)
+    best = fitting_weights(own, weights)
     if len(best) < _ENOUGH * len(own):
         raise InputError(
             f"{source} fits {len(best)} of the encoder's {len(own)} tensors; "
@@ -178,6 +177,15 @@ def adopt_weights(network: Any, weights: Weights, *, source: str) -> int:
     network.encoder.load_state_dict({**own, **best})
     logger.info("The encoder starts from %s (%d of %d tensors).", source, len(best), len(own))
     return len(best)
+
+
+def fitting_weights(own: Mapping[str, torch.Tensor], weights: Weights) -> dict[str, torch.Tensor]:
+    """Return the weights that fit a network's tensors by name and shape, whatever their prefix."""
+    fits = [
+        _fit(own, {k.removeprefix(p): v for k, v in weights.items() if k.startswith(p)})
+        for p in _PREFIXES
+    ]
+    return max(fits, key=len)
 
 
 def _fit(own: Mapping[str, torch.Tensor], weights: Weights) -> dict[str, torch.Tensor]:
@@ -232,13 +240,24 @@ def load_network(package: ModelPackage) -> nn.Module:
         ModelError: if the weights are damaged or are not those of the network described.
     """
     network = build_network(package.contract)
+    contract = package.contract
+    fill_network(network, package, f"{contract.architecture} with {contract.encoder}")
+    return network.eval()
+
+
+def fill_network(network: nn.Module, package: Package[Any], description: str) -> None:
+    """Give a network all its weights from a model file, which must hold exactly those.
+
+    Raises:
+        ModelError: if the weights are damaged or are not those of the network described.
+    """
     own = network.state_dict()
     weights = package.weights()
     if own.keys() != weights.keys():
         odd = sorted(own.keys() ^ weights.keys())
         raise ModelError(
-            f"{package.path}: its weights do not belong to {package.contract.architecture} with "
-            f"{package.contract.encoder} ({len(odd)} names differ, first {odd[0]!r}); "
+            f"{package.path}: its weights do not belong to {description} "
+            f"({len(odd)} names differ, first {odd[0]!r}); "
             "get the file again from where it came"
         )
     state: dict[str, torch.Tensor] = {}
@@ -251,7 +270,6 @@ def load_network(package: ModelPackage) -> nn.Module:
             )
         state[name] = value
     network.load_state_dict(state)
-    return network.eval()
 
 
 def network_weights(network: nn.Module) -> dict[str, NDArray[np.generic]]:
