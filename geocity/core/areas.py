@@ -15,7 +15,8 @@ from affine import Affine
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
-from geocity.core.grid import Grid
+from geocity.core.grid import Grid, Window
+from geocity.core.lattice import between_nodes
 
 Floats = NDArray[np.float64]
 
@@ -121,6 +122,12 @@ class GroundMeasure:
         """Return the width and height of a pixel in metres, at the middle of the grid."""
         middle = tuple(side // 2 for side in self._col_m.shape)
         return float(self._col_m[middle]), float(self._row_m[middle])
+
+    def cell_areas(self, window: Window) -> Floats:
+        """Return the area in m² of every cell of a window of the grid, shape (rows, cols)."""
+        rows = (np.arange(window.row, window.row_end) + 0.5) / self._spacing
+        cols = (np.arange(window.col, window.col_end) + 0.5) / self._spacing
+        return between_nodes(self._pixel_m2, rows, cols)
 
     def measure(self, outlines: Outlines) -> tuple[Floats, Floats]:
         """Return the area in m² and the perimeter in m of each polygon, holes respected."""

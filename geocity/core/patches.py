@@ -147,6 +147,10 @@ class BlockPatches:
             "right": self.patch[np.append(row_begins[1:], len(self.patch)) - 1],
         }
 
+    def numbered(self) -> _Numbers:
+        """Return the patch of every cell of the block, (rows, cols); 0 for nodata."""
+        return np.repeat(self.patch, self._length).reshape(self._shape)
+
     def paint(self, classes: _Classes) -> _Classes:
         """Return the block (rows, cols) with other classes for its patches."""
         return np.repeat(classes[self.patch], self._length).reshape(self._shape)
@@ -225,6 +229,22 @@ class Patchwork:
 
     first_node: dict[Window, int]
     patch: _Numbers
+
+    def pieces(self, values: _Classes, window: Window) -> tuple[_Numbers, _Numbers]:
+        """Find the pieces of patches that lie in a block.
+
+        Args:
+            values: the block as it was when the graph was built.
+            window: where it lies.
+
+        Returns:
+            (rows, cols) the piece of every cell, counted within the block, 0 for nodata; and
+            (pieces,) the patch of the graph that each piece belongs to.
+        """
+        block = BlockPatches(values)
+        first = self.first_node[window]
+        patch = self.patch[first : first + len(block.classes) - 1]
+        return block.numbered(), np.concatenate(([OUTSIDE], patch))
 
     def paint(self, values: _Classes, window: Window, classes: _Classes) -> _Classes:
         """Give the patches of a block other classes.

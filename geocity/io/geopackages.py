@@ -1,7 +1,7 @@
 """Several GeoPackages made one: layers streamed over with their styles and provenance."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -13,7 +13,11 @@ from geocity.io.vector_layers import FORMATS
 
 
 def collect_layers(
-    sources: Mapping[str, PathLike], *, out: PathLike, overwrite: bool = False
+    sources: Mapping[str, PathLike],
+    *,
+    out: PathLike,
+    overwrite: bool = False,
+    add: Callable[[Path], None] | None = None,
 ) -> Path:
     """Copy layers of several GeoPackages into one. Memory does not grow with the layers.
 
@@ -21,6 +25,7 @@ def collect_layers(
         sources: for each layer, in the order wanted, the GeoPackage that holds it.
         out: the GeoPackage to make.
         overwrite: replace what is there.
+        add: called with the collected but unnamed file, to put something more into it.
 
     Returns:
         The path of the result.
@@ -48,6 +53,8 @@ def collect_layers(
                         "DESCRIPTION": description,
                     },
                 )
+        if add is not None:
+            add(stage.path)
         # Styles come last: OGR would lose them on adding a layer by rewriting.
         for layer, source in sources.items():
             copy_look(source, stage.path, layer)
