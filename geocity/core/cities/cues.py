@@ -16,6 +16,7 @@ _BLUR_SHARE = 1 / 60
 _TILES = 4
 
 Pixels = NDArray[np.float32]
+Statistics = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def grey(pixels: Pixels) -> Pixels:
@@ -52,19 +53,24 @@ def shuffled(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     return result
 
 
-def in_colours_of(pixels: Pixels, donor: Pixels) -> Pixels:
+def colour_statistics(pixels: Pixels) -> Statistics:
+    """Return mean and standard deviation of each channel, (3,) and (3,)."""
+    values = pixels.astype(np.float64)
+    return values.mean(axis=(1, 2)), values.std(axis=(1, 2))
+
+
+def in_colours_of(pixels: Pixels, donor: Statistics) -> Pixels:
     """Return a picture with the mean and spread of each channel of another one.
 
     After Reinhard et al. (2001, "Color transfer between images"), on red, green and blue.
 
     Args:
         pixels: the picture.
-        donor: the one whose colours it gets, of any size.
+        donor: `colour_statistics` of the one whose colours it gets.
     """
-    values, other = pixels.astype(np.float32), donor.astype(np.float32)
-    axes = (1, 2)
-    centred = values - values.mean(axis=axes, keepdims=True)
-    spread = values.std(axis=axes, keepdims=True)
-    gain = other.std(axis=axes, keepdims=True) / np.maximum(spread, 1e-3)
-    result: Pixels = np.clip(centred * gain + other.mean(axis=axes, keepdims=True), 0, 255)
-    return result
+    own, other = colour_statistics(pixels), donor
+    gain = other[1] / np.maximum(own[1], 1e-3)
+    offset = other[0] - gain * own[0]
+    result: Pixels = pixels * gain[:, None, None].astype(np.float32)
+    result += offset[:, None, None].astype(np.float32)
+    return np.clip(result, 0, 255, out=result)

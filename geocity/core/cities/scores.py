@@ -161,8 +161,8 @@ def level_scores(
     ]
     rest, width = figures[len(FIGURES) :], len(CITY_FIGURES)
     by_city = tuple(
-        dict(zip(CITY_FIGURES, rest[start : start + width], strict=True))
-        for start in range(0, len(rest), width)
+        dict(zip(CITY_FIGURES, _believed(rest[c * width : (c + 1) * width], c, units), strict=True))
+        for c in range(counts.cities)
     )
     return LevelScores(
         units=len(units),
@@ -171,6 +171,13 @@ def level_scores(
         by_city=by_city,
         confusion=counts.confusion,
     )
+
+
+def _believed(figures: list[Figure], city: int, units: Units) -> list[Figure]:
+    """Drop the intervals of a city with one site: it says nothing about the city's other sites."""
+    if len(np.unique(units.site[units.truth == city])) > 1:
+        return figures
+    return [Figure(figure.value, None) for figure in figures]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from geocity.core.cities.cue_audit import CueResult, DateResult, kept_share, seen_dates, verdict
-from geocity.core.cities.cues import blurred, grey, in_colours_of, shuffled
+from geocity.core.cities.cues import blurred, colour_statistics, grey, in_colours_of, shuffled
 from geocity.core.cities.scores import Figure
 
 
@@ -52,10 +52,10 @@ def test_a_picture_too_small_to_shuffle_stays(picture):
 def test_colours_are_those_of_the_donor():
     rng = np.random.default_rng(2)
     picture, donor = rng.normal(120, 10, (3, 30, 30)), rng.normal(100, 20, (3, 20, 25))
-    result = in_colours_of(picture, donor)
+    result = in_colours_of(picture, colour_statistics(donor))
     np.testing.assert_allclose(result.mean(axis=(1, 2)), donor.mean(axis=(1, 2)), rtol=1e-3)
     np.testing.assert_allclose(result.std(axis=(1, 2)), donor.std(axis=(1, 2)), rtol=1e-3)
-    flat = in_colours_of(np.full((3, 5, 5), 9.0), donor)
+    flat = in_colours_of(np.full((3, 5, 5), 9.0), colour_statistics(donor))
     assert np.isfinite(flat).all()
 
 

@@ -104,6 +104,13 @@ def test_one_site_gives_no_interval():
     assert scores.sites == 1
 
 
+def test_a_city_with_one_site_has_no_interval_of_its_own():
+    units = made_up(sites=2)
+    scores = level_scores(units.take(~((units.truth == 1) & (units.site % 2 == 1))), draws=50)
+    assert [c["recall"].interval is None for c in scores.by_city] == [False, True, False, False]
+    assert scores.overall["accuracy"].interval is not None
+
+
 def test_the_same_seed_gives_the_same_intervals():
     units = made_up(7)
     first, second = (level_scores(units, seed=5).overall for _ in range(2))
