@@ -1,0 +1,172 @@
+"""Growth, loss and persistence of drawn outlines, by exact overlay.
+
+All outlines are in one equal-area CRS in metres (`core.equal_area`), so areas are plane areas and
+pieces add up to the whole. The tolerance means what it means for cells (`core.change_cells`):
+growth counts where it is farther than *t* from what was slum before, or within *t* of growth that
+is.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from geocity.core.change_matrix import ChangeMatrix
+from geocity.core.settlement_history import Overlaps
+
+Polygons = NDArray[np.object_]
+
+_CRUMB_M2 = 1e-3
+"""Pieces below a few square centimetres are what float arithmetic leaves along a shared edge."""
+_ARC_SLACK = 1.01
+"""A buffer is drawn with chords: a hundredth more makes up for what they cut off its arcs."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OutlineChange:
+    """What happened between two dates.
+
+    Attributes:
+        growth: polygons, slum after and not before.
+        loss: polygons, slum before and not after.
+        persistent: polygons, slum on both dates.
+        absorbed_growth_m2: growth that the tolerance or the smallest area leaves out.
+        absorbed_loss_m2: the same of loss.
+    """
+
+    growth: Polygons
+    loss: Polygons
+    persistent: Polygons
+    absorbed_growth_m2: float
+    absorbed_loss_m2: float
+
+
+def by_class(
+    names: Sequence[str], polygons: Polygons, area: shapely.Geometry
+) -> dict[str, shapely.Geometry]:
+    """Dissolve the outlines of each class inside an area; no two results overlap.
+
+    Where outlines of different classes overlap, the class that comes first by name has the ground.
+
+    Args:
+        names: class of each polygon.
+        polygons: valid polygons.
+        area: the ground that counts.
+    """
+    found: dict[str, shapely.Geometry] = {}
+    taken = shapely.Polygon()
+    labels = np.asarray(names, dtype=object)
+    for name in sorted(set(names)):
+        whole = shapely.union_all(polygons[labels == name])
+        inside = areal(shapely.difference(shapely.intersection(whole, area), taken))
+        found[name] = inside
+        taken = shapely.union(taken, inside)
+    return found
+
+
+def areal(geometry: shapely.Geometry) -> shapely.Geometry:
+    """Return the polygons of a geometry, without the lines and points an overlay may leave."""
+    return shapely.multipolygons(parts_of(geometry)) if not geometry.is_empty else geometry
+
+
+def parts_of(geometry: shapely.Geometry, least_m2: float = 0.0) -> Polygons:
+    """Return the polygons of a geometry from north to south, then from west to east.
+
+    Args:
+        geometry: anything.
+        least_m2: smaller ones are left out.
+    """
+    parts = shapely.get_parts(shapely.get_parts(geometry))
+    parts = parts[shapely.get_type_id(parts) == shapely.GeometryType.POLYGON]
+    parts = parts[shapely.area(parts) > max(least_m2, 0.0)]
+    boxes = shapely.bounds(parts)
+    order = np.lexsort((boxes[:, 0], -boxes[:, 3])) if len(parts) else np.empty(0, np.int64)
+    return np.asarray(parts[order], dtype=object)
+
+
+def compare_outlines(
+    before: shapely.Geometry,
+    after: shapely.Geometry,
+    *,
+    tolerance_m: float = 0.0,
+    min_area_m2: float = 0.0,
+) -> OutlineChange:
+    """Overlay two dates.
+
+    Args:
+        before: what was slum.
+        after: what is slum.
+        tolerance_m: how far edges may lie apart without being change.
+        min_area_m2: smallest patch of growth or loss that counts.
+    """
+    growth, absorbed_growth_m2 = _counting(before, after, tolerance_m, min_area_m2)
+    loss, absorbed_loss_m2 = _counting(after, before, tolerance_m, min_area_m2)
+    persistent = parts_of(shapely.intersection(before, after), _CRUMB_M2)
+    return OutlineChange(growth, loss, persistent, absorbed_growth_m2, absorbed_loss_m2)
+
+
+def _counting(
+    old: shapely.Geometry, new: shapely.Geometry, tolerance_m: float, min_area_m2: float
+) -> tuple[Polygons, float]:
+    """Return what is in the new one and not in the old one, and the area left out."""
+    raw = shapely.difference(new, old)
+    kept = raw
+    if tolerance_m > 0:
+        far = shapely.difference(raw, shapely.buffer(old, tolerance_m, quad_segs=16))
+        core = shapely.multipolygons(parts_of(far, _CRUMB_M2))
+        around = shapely.buffer(core, tolerance_m * _ARC_SLACK, quad_segs=16)
+        kept = shapely.intersection(raw, around)
+    # Areas are measured, limits are round numbers: a hair below counts as equal.
+    parts = parts_of(kept, max(_CRUMB_M2, min_area_m2 * (1 - 1e-9)))
+    left_out = max(0.0, float(shapely.area(raw) - shapely.area(parts).sum()))
+    return parts, left_out if left_out > _CRUMB_M2 else 0.0
+
+
+def overlay_matrix(
+    before: Mapping[str, shapely.Geometry],
+    after: Mapping[str, shapely.Geometry],
+    area: shapely.Geometry,
+    names: Sequence[str],
+    background: str,
+) -> ChangeMatrix:
+    """Return the from-to matrix of outlines by class; what no class has is background.
+
+    Args:
+        before: outlines by class, from `by_class`.
+        after: the same for the second date.
+        area: the ground that counts.
+        names: all classes but background.
+        background: what to call the rest.
+    """
+    empty = shapely.Polygon()
+    size = len(names) + 1
+    table = np.zeros((size, size))
+    for i, one in enumerate(names, start=1):
+        for j, other in enumerate(names, start=1):
+            shared = shapely.intersection(before.get(one, empty), after.get(other, empty))
+            table[i, j] = shapely.area(shared)
+    for i, name in enumerate(names, start=1):
+        # What goes to or comes from no class is the rest, so that the sums are exact.
+        table[i, 0] = max(0.0, shapely.area(before.get(name, empty)) - table[i, 1:].sum())
+        table[0, i] = max(0.0, shapely.area(after.get(name, empty)) - table[1:, i].sum())
+    table[0, 0] = max(0.0, shapely.area(area) - table.sum())
+    return ChangeMatrix((background, *names), table)
+
+
+def overlaps_of(before: Polygons, after: Polygons) -> Overlaps:
+    """Return where the settlements of two dates overlap."""
+    first, second = shapely.STRtree(after).query(before, predicate="intersects")
+    area_m2 = shapely.area(shapely.intersection(before[first], after[second]))
+    real = area_m2 > _CRUMB_M2
+    return Overlaps.summed([Overlaps(first[real], second[real], area_m2[real])])
+
+
+def owners(pieces: Polygons, settlements: Polygons) -> NDArray[np.int64]:
+    """Return the settlement that each piece lies in, or -1."""
+    found = np.full(len(pieces), -1, np.int64)
+    points = shapely.point_on_surface(pieces)
+    piece, settlement = shapely.STRtree(settlements).query(points, predicate="intersects")
+    found[piece] = settlement
+    return found

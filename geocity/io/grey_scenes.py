@@ -1,0 +1,55 @@
+"""Imagery in grey on a given grid, a window at a time: what shifts are measured on."""
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.enums import Resampling
+from rasterio.vrt import WarpedVRT
+from rasterio.windows import Window as RioWindow
+
+from geocity.core.grid import Grid, Window
+from geocity.io.closing import Closing
+from geocity.io.datasets import open_dataset, refuse_unplaced
+from geocity.io.staging import PathLike
+
+_VISIBLE = 3
+
+
+class GreyScene(Closing):
+    """A scene, resampled bilinearly to a grid, as the mean of its first three bands.
+
+    Args:
+        path: anything GDAL reads.
+        grid: the grid to see it on.
+
+    Raises:
+        InputError: if it cannot be read, or lies nowhere.
+    """
+
+    def __init__(self, path: PathLike, grid: Grid) -> None:
+        self._source = open_dataset(str(path))
+        try:
+            refuse_unplaced(self._source)
+            self._view = WarpedVRT(
+                self._source,
+                crs=grid.crs.to_wkt(),
+                transform=grid.transform,
+                height=grid.shape[0],
+                width=grid.shape[1],
+                resampling=Resampling.bilinear,
+            )
+        except BaseException:
+            self._source.close()
+            raise
+        self._bands = list(range(1, min(_VISIBLE, self._source.count) + 1))
+
+    def read(self, window: Window) -> NDArray[np.float64]:
+        """Read a window of the grid, (rows, cols); 0 where nothing is known."""
+        place = RioWindow(window.col, window.row, window.cols, window.rows)
+        pixels = self._view.read(self._bands, window=place).astype(np.float64)
+        known = (self._view.read_masks(self._bands, window=place) > 0).all(axis=0)
+        return np.where(known, np.nan_to_num(pixels.mean(axis=0)), 0.0)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._view.close()
+        self._source.close()
