@@ -156,7 +156,7 @@ def _watched(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Te
     handles = [modules[name].register_forward_hook(watch(name)) for name in layers]
     try:
         # Below the first layer nothing is needed, so the weights must not start the graph there.
-        with _frozen(network):
+        with frozen(network):
             yield seen
     finally:
         for handle in handles:
@@ -164,7 +164,8 @@ def _watched(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Te
 
 
 @contextmanager
-def _frozen(network: nn.Module) -> Iterator[None]:
+def frozen(network: nn.Module) -> Iterator[None]:
+    """Keep the weights out of the graph, and give each back what it wanted of gradients."""
     trainable = [p for p in network.parameters() if p.requires_grad]
     for parameter in trainable:
         parameter.requires_grad_(False)

@@ -48,6 +48,43 @@ class AverageDrop:
     dropped: int
 
 
+@dataclass(frozen=True, slots=True)
+class Faithfulness:
+    """How true the maps of one method at one layer are.
+
+    Attributes:
+        method: such as ``relevance-cam``.
+        layer: of the network.
+        drop: what is lost when only the important half of the pixels is left, weighted.
+        deletion: mean probability while the most important pixels go, see `curve_shares`.
+        insertion: the same while they come back to a blurred image.
+        redraw: mean rank agreement of maps before and after redrawing the head; None where every
+            map was flat.
+    """
+
+    method: str
+    layer: str
+    drop: AverageDrop
+    deletion: tuple[float, ...]
+    insertion: tuple[float, ...]
+    redraw: float | None
+
+    @property
+    def deletion_area(self) -> float:
+        """Return the area under the deletion curve; low is good."""
+        return curve_area(self.deletion)
+
+    @property
+    def insertion_area(self) -> float:
+        """Return the area under the insertion curve; high is good."""
+        return curve_area(self.insertion)
+
+    @property
+    def depends_on_head(self) -> bool | None:
+        """Tell whether the redraw check is passed: the map changes with what it explains."""
+        return None if self.redraw is None else self.redraw < REDRAW_LIMIT
+
+
 def keep_top(maps: Maps, share: float = KEPT_SHARE) -> NDArray[np.float64]:
     """Return what an image is multiplied by: each map scaled to 0 … 1, its lower part set to 0.
 
