@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from geocity.tools.evaluate import evaluate
     from geocity.tools.export_chips import export_chips
     from geocity.tools.find_lr import find_lr
+    from geocity.tools.indicators import indicators
     from geocity.tools.majority_filter import majority_filter
     from geocity.tools.map import map  # noqa: A004 - the command's name
     from geocity.tools.polygonize import polygonize
@@ -33,6 +34,7 @@ __all__ = [
     "evaluate",
     "export_chips",
     "find_lr",
+    "indicators",
     "majority_filter",
     "map",
     "polygonize",

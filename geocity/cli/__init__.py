@@ -20,6 +20,7 @@ COMMANDS = (
     "clean",
     "polygonize",
     "map",
+    "indicators",
 )
 """In the order of the work, which is the order of ``geocity --help``."""
 

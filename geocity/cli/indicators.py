@@ -1,0 +1,104 @@
+"""``geocity indicators``."""
+
+import datetime
+from pathlib import Path
+
+import click
+
+from geocity.cli.console import Console
+from geocity.cli.options import out_option, overwrite_option, tool_command
+
+
+def _days(
+    _context: click.Context, _option: click.Parameter, values: tuple[datetime.datetime, ...]
+) -> tuple[datetime.date, ...]:
+    return tuple(value.date() for value in values)
+
+
+@tool_command("indicators")
+@click.argument("slums", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--units",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Wards or other polygons with names.",
+)
+@out_option("the table (.csv, or .gpkg with the shapes of the units)")
+@click.option(
+    "--unit-field", metavar="FIELD", help="Holds the names.  [default: one called ward, name …]"
+)
+@click.option(
+    "--slum-class",
+    metavar="NAME|VALUE",
+    help="The class that means slum.  [default: the one called so, or the only one]",
+)
+@click.option(
+    "--date",
+    "dates",
+    multiple=True,
+    type=click.DateTime(["%Y-%m-%d"]),
+    callback=_days,
+    metavar="YYYY-MM-DD",
+    help="Date of the image, once for each SLUMS.  [default: what they say]",
+)
+@click.option(
+    "--population",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Raster of people per cell (counts, not people per km²): one for all dates, or more. "
+    "A year in the name puts it to the nearest date.",
+)
+@click.option(
+    "--covered",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="What the imagery shows: polygons, or the scenes themselves; one for all dates, or one "
+    "each, oldest first. Class rasters say it themselves.",
+)
+@click.option(
+    "--assessment",
+    "assessments",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="assessment.json of a map: gives its slum area a 95 % interval.",
+)
+@overwrite_option
+def command(
+    console: Console,
+    slums: tuple[Path, ...],
+    units: Path,
+    out: Path,
+    unit_field: str | None,
+    slum_class: str | None,
+    dates: tuple[datetime.date, ...],
+    population: tuple[Path, ...],
+    covered: tuple[Path, ...],
+    assessments: tuple[Path, ...],
+    overwrite: bool,
+) -> None:
+    """Give slum area, settlements, growth and people, by ward and date.
+
+    SLUMS are polygon layers (FILE.gpkg|layername=NAME where there are several) or class rasters.
+    A note beside the table tells what each column means, and what an area seen from above can say
+    of UN SDG indicator 11.1.1 and what it cannot.
+
+    \b
+    Example:
+      geocity indicators sample_data/slums_2015.gpkg sample_data/slums_2025.gpkg \\
+        --date 2015-02-14 --date 2025-02-14 --units sample_data/wards.gpkg \\
+        --covered sample_data/scene_2015.tif --covered sample_data/scene_2025.tif \\
+        --population sample_data/population_2015.tif \\
+        --population sample_data/population_2025.tif -o indicators.csv
+    """  # noqa: D301 - click wants the character
+    from geocity.tools.indicators import IndicatorOptions, indicators
+
+    options = IndicatorOptions(unit_field, slum_class, dates, population, covered, assessments)
+    result = indicators(
+        slums,
+        units=units,
+        out=out,
+        options=options,
+        overwrite=overwrite,
+        progress=console.progress,
+    )
+    console.result(result)
