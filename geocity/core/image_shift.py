@@ -4,20 +4,27 @@ A shift turns the phase of every frequency by an amount that grows with the freq
 picture shows (Kuglin and Hines 1975). The phases of many windows are averaged, so that what changed
 in some does not matter, and the peak of their correlation is looked for on a fine lattice around
 the highest pixel (a Fourier sum at the few places wanted: Guizar-Sicairos, Thurman and Fienup
-2008). The finest frequencies count little: aliasing and the stairs of class maps are there.
+2008). The finest frequencies count least: aliasing and the stairs of class maps are there. Coarse
+ones alone would not do: they follow the shadows, which lie elsewhere at another hour.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from geocity.core.grid import Window
+
 Floats = NDArray[np.float64]
 _Complex = NDArray[np.complex128]
 
-_SOFTEST = 0.15
+_SOFTEST = 0.3
 """Cycles a pixel at which a frequency's weight has fallen to 1/e."""
 _FINE_STEPS = 50
+_WINDOW = 256
+_MOST_WINDOWS = 8
+_LEAST_SIDE = 8
 _LEAST_SPREAD = 1e-9
 
 
@@ -47,7 +54,7 @@ class ShiftEstimator:
     """
 
     def __init__(self, side: int) -> None:
-        if side < 8:
+        if side < _LEAST_SIDE:
             raise ValueError(f"a window needs 8 pixels a side or more, got {side}")
         self._side = side
         taper = np.hanning(side + 2)[1:-1]
@@ -62,8 +69,11 @@ class ShiftEstimator:
     def add(self, first: Floats, second: Floats) -> bool:
         """Take a window of both images, (side, side); tell whether it could be used.
 
-        A window where either image is flat holds no phase and is passed over.
+        A window where either image is flat holds no phase and is passed over; so is one with
+        unknown pixels (NaN), whose edge would look like something that never moves.
         """
+        if not (np.isfinite(first).all() and np.isfinite(second).all()):
+            return False
         tapered = [self._tapered(image) for image in (first, second)]
         if min(float(np.abs(image).max()) for image in tapered) <= _LEAST_SPREAD:
             return False
@@ -107,3 +117,41 @@ class ShiftEstimator:
         down = np.exp(2j * np.pi * np.outer(rows, frequency))
         right = np.exp(2j * np.pi * np.outer(frequency, cols))
         return np.asarray((down @ spectrum @ right).real)
+
+
+ReadGrey = Callable[[Window], Floats]
+
+
+def shift_between(first: ReadGrey, second: ReadGrey, shape: tuple[int, int]) -> PixelShift | None:
+    """Estimate the shift between two images from windows spread over them.
+
+    Memory holds one window of each. Up to 64 windows of 256 pixels are used, so the estimate is one
+    shift for the whole; a shift that differs from place to place is averaged. Where no window is
+    wholly known, smaller ones are tried, down to 64 pixels.
+
+    Args:
+        first: gives a window of the first image, (rows, cols).
+        second: the same of the second image, on the same grid.
+        shape: (rows, cols) of the grid.
+
+    Returns:
+        The shift, or None where the images are flat or smaller than 8 pixels.
+    """
+    for wanted in (_WINDOW, _WINDOW // 2, _WINDOW // 4):
+        side = min(wanted, *shape)
+        if side < _LEAST_SIDE:
+            break
+        estimator = ShiftEstimator(side)
+        for row in _places(shape[0], side):
+            for col in _places(shape[1], side):
+                window = Window(row, col, side, side)
+                estimator.add(first(window), second(window))
+        found = estimator.estimate()
+        if found is not None:
+            return found
+    return None
+
+
+def _places(length: int, side: int) -> list[int]:
+    count = max(1, min(_MOST_WINDOWS, length // side))
+    return [round(place) for place in np.linspace(0, length - side, count).tolist()]

@@ -230,3 +230,30 @@ def _status(
     if abs(change_m2) <= max(rules.grown_share * was_m2, rules.grown_m2):
         return "kept"
     return "grown" if change_m2 > 0 else "shrunk"
+
+
+def identities_of(
+    before: Numbers, after: Numbers, former: DatedSettlements, latter: DatedSettlements
+) -> tuple[Numbers, Numbers]:
+    """Name the settlements that pieces of change belong to.
+
+    A piece of loss lies in a settlement of the former date; it is told of the settlement that has
+    the largest overlap with it now. A piece of growth lies in one of the latter date; it is told
+    of the settlement before that had the largest overlap with that. What persists lies in both.
+
+    Args:
+        before: settlement of the former date that each piece lies in, -1 for growth.
+        after: settlement of the latter date, -1 for loss.
+        former: the settlements of the former date.
+        latter: those of the latter date.
+
+    Returns:
+        The identity before and the identity after of each piece; 0 where there is none.
+    """
+    main_parent = np.array([parents[0] if parents else 0 for parents in latter.parents], np.int64)
+    heir = np.where(latter.descends >= 0, np.append(latter.numbers, 0)[latter.descends], 0)
+    was = np.where(
+        before >= 0, np.append(former.numbers, 0)[before], np.append(main_parent, 0)[after]
+    )
+    now = np.where(after >= 0, np.append(latter.numbers, 0)[after], np.append(heir, 0)[before])
+    return was, now

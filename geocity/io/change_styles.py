@@ -25,7 +25,7 @@ STATUS_COLORS: Mapping[str, Color] = {
     "split": (194, 165, 207),
     "gone": (44, 123, 182),
 }
-"""Growing is warm, shrinking is cool, as in the layers of change; joining and parting are violet."""
+"""Growing is warm and shrinking cool, as in the layers of change; joining and parting violet."""
 
 SETTLEMENT_FIELDS: Mapping[str, str] = {
     "settle_id": "Settlement",
@@ -55,14 +55,14 @@ def settlements_qml(*, with_pixels: bool) -> str:
     """
     aliases = {f: name for f, name in SETTLEMENT_FIELDS.items() if with_pixels or f != "n_px"}
     tip = (
-        "<b>[% \"settle_id\" %]</b> [% \"status\" %], [% format_date(\"date\", 'yyyy-MM-dd') %]<br>"
-        "[% format_number(\"area_m2\", 0) %] m²"
+        '<b>[% "settle_id" %]</b> [% "status" %], [% format_date("date", \'yyyy-MM-dd\') %]<br>'
+        '[% format_number("area_m2", 0) %] m²'
     )
     return vector_document(
         categorized("status", [(s, s, _look(s, color)) for s, color in STATUS_COLORS.items()]),
         temporal_field("date"),
         field_aliases(aliases),
-        node("previewExpression", text="\"settle_id\" || ' · ' || \"status\""),
+        node("previewExpression", text='"settle_id" || \' · \' || "status"'),
         node("mapTip", text=tip),
     )
 

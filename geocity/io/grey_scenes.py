@@ -2,7 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.enums import Resampling
+from rasterio.enums import ColorInterp, Resampling
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RioWindow
 
@@ -36,18 +36,24 @@ class GreyScene(Closing):
                 height=grid.shape[0],
                 width=grid.shape[1],
                 resampling=Resampling.bilinear,
+                # Masks and what lies beyond the scene survive only as alpha.
+                add_alpha=self._source.nodata is None and not self._has_alpha(),
             )
         except BaseException:
             self._source.close()
             raise
-        self._bands = list(range(1, min(_VISIBLE, self._source.count) + 1))
+        colors = self._source.count - self._has_alpha()
+        self._bands = list(range(1, min(_VISIBLE, colors) + 1))
 
     def read(self, window: Window) -> NDArray[np.float64]:
-        """Read a window of the grid, (rows, cols); 0 where nothing is known."""
+        """Read a window of the grid, (rows, cols); NaN where nothing is known."""
         place = RioWindow(window.col, window.row, window.cols, window.rows)
         pixels = self._view.read(self._bands, window=place).astype(np.float64)
         known = (self._view.read_masks(self._bands, window=place) > 0).all(axis=0)
-        return np.where(known, np.nan_to_num(pixels.mean(axis=0)), 0.0)
+        return np.where(known, pixels.mean(axis=0), np.nan)
+
+    def _has_alpha(self) -> bool:
+        return ColorInterp.alpha in self._source.colorinterp
 
     def close(self) -> None:
         """Close the file."""

@@ -1,0 +1,111 @@
+"""``geocity change``."""
+
+import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from geocity.cli.console import Console
+from geocity.cli.options import out_option, overwrite_option, tool_command
+
+
+def _days(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[datetime.date, ...]:
+    try:
+        return tuple(datetime.date.fromisoformat(day.strip()) for day in value.split(",") if day)
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} is not a list of days such as 2015-02-14.") from error
+
+
+@tool_command("change")
+@click.argument("maps", nargs=-1, required=True, metavar="DATE1 DATE2 [DATE3]…")
+@out_option("the change (.gpkg; figures and change rasters go beside it)")
+@click.option(
+    "--tolerance",
+    "tolerance_m",
+    type=float,
+    default=0.0,
+    show_default=True,
+    metavar="M",
+    help="Edges that moved by no more than this many metres are no change.",
+)
+@click.option(
+    "--min-area",
+    "min_area_m2",
+    type=float,
+    default=0.0,
+    show_default=True,
+    metavar="M2",
+    help="Smallest patch of growth or loss that counts.",
+)
+@click.option(
+    "--dates",
+    callback=_days,
+    default="",
+    metavar="DAY,DAY…",
+    help="When the images were taken, where the files do not say.",
+)
+@click.option("--layer", "layers", multiple=True, help="Layer of polygon files; one, or one each.")
+@click.option("--slum-class", help="Name or value of the class to follow, if there are several.")
+@click.option("--area", type=click.Path(path_type=Path), help="Polygons of what was imaged.")
+@click.option(
+    "-m", "--model", type=click.Path(path_type=Path), help="Classifies scenes before comparing."
+)
+@click.option(
+    "--grown-share",
+    type=float,
+    default=0.05,
+    show_default=True,
+    metavar="SHARE",
+    help="A settlement has grown if its area rose by more than this share …",
+)
+@click.option(
+    "--grown-area",
+    "grown_m2",
+    type=float,
+    default=100.0,
+    show_default=True,
+    metavar="M2",
+    help="… and by more than this; shrunk likewise.",
+)
+@click.option(
+    "--estimate-shift", is_flag=True, help="Measure and report how far the images lie apart."
+)
+@click.option(
+    "--imagery",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Scenes to measure the shift on; one a date, in order.",
+)
+@overwrite_option
+def command(
+    console: Console,
+    maps: tuple[str, ...],
+    out: Path,
+    model: Path | None,
+    overwrite: bool,
+    **options: Any,
+) -> None:
+    """Compare maps of two or more dates: growth, loss, and the history of each settlement.
+
+    The maps are class rasters, polygon layers (also file.gpkg|layername=NAME) or, with a model,
+    scenes; name them from the oldest to the newest. Grids and CRSs may differ. Only ground that
+    all dates show counts.
+
+    \b
+    Example:
+      geocity change sample_data/slums_2015.gpkg sample_data/slums_2025.gpkg \\
+        --dates 2015-02-14,2025-01-20 -o change.gpkg
+    """  # noqa: D301 - click wants the character
+    from geocity.tools.change import change
+    from geocity.tools.change_options import ChangeOptions
+
+    result = change(
+        maps,
+        out=out,
+        model=model,
+        options=ChangeOptions(**options),
+        overwrite=overwrite,
+        progress=console.progress,
+    )
+    console.result(result.out)

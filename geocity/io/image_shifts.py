@@ -1,0 +1,104 @@
+"""How far the images of consecutive dates lie apart: measured and told, never applied."""
+
+import contextlib
+import itertools
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from geocity.core.grid import Grid
+from geocity.core.image_shift import ReadGrey, shift_between
+from geocity.errors import InputError
+from geocity.io.grey_scenes import GreyScene
+from geocity.io.staging import PathLike
+
+logger = logging.getLogger(__name__)
+
+_UNSURE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredShift:
+    """The shift between two dates.
+
+    Attributes:
+        shift_m: how far to the east and to the north the later image lies.
+        score: height of the correlation's peak, 0 to 1.
+    """
+
+    shift_m: tuple[float, float]
+    score: float
+
+
+def measure_shifts(
+    grid: Grid,
+    cell_m: tuple[float, float],
+    maps: Sequence[ReadGrey],
+    imagery: Sequence[PathLike],
+    tolerance_m: float,
+) -> list[MeasuredShift | None]:
+    """Measure the shift of each pair of consecutive dates on a grid.
+
+    Args:
+        grid: north-up.
+        cell_m: width and height of a cell in metres.
+        maps: what to measure on without imagery: the maps of the dates, 1 for slum and 0.
+        imagery: one scene a date, or none.
+        tolerance_m: the tolerance in use; a larger shift is worth a warning.
+
+    Raises:
+        InputError: if there is imagery, but not for every date.
+    """
+    if imagery and len(imagery) != len(maps):
+        raise InputError(
+            f"{len(imagery)} scenes were given for {len(maps)} dates; give one for each."
+        )
+    with contextlib.ExitStack() as files:
+        readers = list(maps)
+        if imagery:
+            readers = [files.enter_context(GreyScene(path, grid)).read for path in imagery]
+        kind = "imagery" if imagery else "maps"
+        return [
+            _measure(first, second, grid, cell_m, kind, tolerance_m)
+            for first, second in itertools.pairwise(readers)
+        ]
+
+
+def _measure(
+    first: ReadGrey,
+    second: ReadGrey,
+    grid: Grid,
+    cell_m: tuple[float, float],
+    kind: str,
+    tolerance_m: float,
+) -> MeasuredShift | None:
+    found = shift_between(first, second, grid.shape)
+    if found is None:
+        logger.warning("The shift cannot be measured: the %s show nothing to measure on.", kind)
+        return None
+    east_m, north_m = found.cols * cell_m[0], -found.rows * cell_m[1]
+    apart_m = math.hypot(east_m, north_m)
+    logger.info(
+        "By the %s the later date lies %.2f m to the east and %.2f m to the north of the earlier "
+        "one (score %.2f); nothing was moved.",
+        kind,
+        east_m,
+        north_m,
+        found.score,
+    )
+    if found.score < _UNSURE:
+        logger.warning("The %s have so little in common that this shift is a guess.", kind)
+    elif kind == "maps":
+        logger.warning(
+            "That was measured on the maps, where growth on one side looks like a shift; give the "
+            "scenes (--imagery) for a measure that change does not disturb."
+        )
+    elif apart_m > max(tolerance_m, cell_m[0] / 2):
+        logger.warning(
+            "The images lie %.2f m apart: growth and loss along edges may be that and no more. "
+            "Absorb it (--tolerance %.1f), or register the images.",
+            apart_m,
+            math.ceil(apart_m * 10) / 10,
+        )
+    return MeasuredShift((east_m, north_m), found.score)

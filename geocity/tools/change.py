@@ -1,0 +1,209 @@
+"""The change between maps of two or more dates: growth, loss, and the history of settlements."""
+
+import contextlib
+import itertools
+import logging
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from geocity.core.progress import Progress, silent
+from geocity.errors import InputError
+from geocity.io.change_inputs import DatedMap, dated_maps
+from geocity.io.change_layers import ChangePair, write_change, write_report
+from geocity.io.staging import PathLike, fresh_output
+from geocity.tools.change_options import ChangeOptions
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeResult:
+    """What a comparison made.
+
+    Attributes:
+        out: the GeoPackage with the layers and the from-to matrix.
+        report: the figures as JSON, beside it.
+        rasters: a change raster for each pair of dates, from rasters and scenes.
+    """
+
+    out: Path
+    report: Path
+    rasters: tuple[Path, ...]
+
+
+def change(
+    maps: Sequence[PathLike],
+    *,
+    out: PathLike,
+    model: PathLike | None = None,
+    options: ChangeOptions | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> ChangeResult:
+    """Compare maps of two or more dates: each date with the next, settlements over all of them.
+
+    The GeoPackage gets the layers `growth`, `loss` and `persistent` (patches of change),
+    `settlements` (every settlement on every date with an identity that stays, and what became of
+    it; the rules are those of `geocity.core.settlement_history`), `common_area`, and the table
+    `matrix` (m² from class to class). Beside it lie the same figures as `<name>.json` and, from
+    rasters, a change raster `<name>_<from>_<to>.tif` a pair.
+
+    Only ground that **all** dates show counts, so that the figures of all pairs speak of the same
+    ground; its size is told. The matrix is raw: its rows sum to the areas before, its columns to
+    those after. `growth_m2` and `loss_m2` are what counts as change under tolerance and smallest
+    area; what these leave out is `absorbed_m2`, so that growth + absorbed growth + persistent is
+    the area after, and loss + absorbed loss + persistent the area before.
+
+    Class rasters are compared on the grid with the smallest cells (`geocity.core.alignment`), the
+    others by the nearest cell; memory does not grow with them. Polygon layers are overlaid exactly
+    in an equal-area CRS and held whole.
+
+    Args:
+        maps: class rasters, polygon layers or, with a model, scenes; from the oldest to the newest.
+        out: the GeoPackage to write.
+        model: classifies the scenes, all alike; the class rasters are filtered and cleaned as
+            `map` does and kept as `<name>_classes_<date>.tif`.
+        options: how.
+        overwrite: replace results that are there.
+        progress: told how far each step is.
+
+    Returns:
+        What was made.
+
+    Raises:
+        InputError: if an input or an option cannot be used.
+        NoOverlapError: if the maps do not show one place.
+        ClassTableError: if it is not clear which class to follow.
+        OutputExistsError: if a result is there already.
+    """
+    options, progress = options or ChangeOptions(), progress or silent
+    target = fresh_output(out, overwrite=overwrite)
+    if target.suffix.lower() != ".gpkg":
+        raise InputError(f"{out} is no GeoPackage; a change has several layers, so name a .gpkg.")
+    dated = dated_maps(maps, options.layers, options.dates)
+    report = fresh_output(target.with_suffix(".json"), overwrite=overwrite)
+    rasters: list[Path] = []
+    if dated[0].is_raster:
+        spans = itertools.pairwise(each.date for each in dated)
+        rasters = [target.with_name(f"{target.stem}_{a}_{b}.tif") for a, b in spans]
+        for path in rasters:
+            fresh_output(path, overwrite=overwrite)
+    elif model is not None:
+        raise InputError("A model classifies scenes; polygon layers are compared without one.")
+    step = _step(dated, options)
+    if dated[0].is_raster:
+        paths = [each.path for each in dated]
+        if model is not None:
+            paths, options = _classified(dated, target, model, options, overwrite, progress)
+        figures = _compare_rasters(
+            paths, dated, target, rasters, step, options, overwrite, progress
+        )
+    else:
+        figures = _compare_outlines(dated, target, step, options, overwrite)
+    write_report(report, figures, _settings(figures, options), overwrite=overwrite)
+    _tell(figures)
+    return ChangeResult(target, report, tuple(rasters))
+
+
+def _compare_rasters(
+    paths: Sequence[Path],
+    dated: Sequence[DatedMap],
+    target: Path,
+    rasters: Sequence[Path],
+    step: str,
+    options: ChangeOptions,
+    overwrite: bool,
+    progress: Progress,
+) -> list[ChangePair]:
+    from geocity.tools.change_rasters import RasterComparison
+
+    dates = [each.date for each in dated]
+    with contextlib.ExitStack() as stack:
+        compared = RasterComparison(paths, dates, options, target.parent, stack, progress)
+        figures = compared.figures()
+        compared.write_rasters(rasters, step, overwrite=overwrite)
+        write_change(target, compared.layers(figures, step), overwrite=overwrite)
+    return figures
+
+
+def _compare_outlines(
+    dated: Sequence[DatedMap], target: Path, step: str, options: ChangeOptions, overwrite: bool
+) -> list[ChangePair]:
+    from geocity.tools.change_outlines import OutlineComparison
+
+    compared = OutlineComparison(dated, options)
+    figures = compared.figures()
+    write_change(target, compared.layers(figures, step), overwrite=overwrite)
+    return figures
+
+
+def _classified(
+    dated: Sequence[DatedMap],
+    target: Path,
+    model: PathLike,
+    options: ChangeOptions,
+    overwrite: bool,
+    progress: Progress,
+) -> tuple[list[Path], ChangeOptions]:
+    """Classify, filter and clean every scene with one model; shifts are measured on the scenes."""
+    from geocity.tools.classify import classify
+    from geocity.tools.clean import clean
+    from geocity.tools.majority_filter import majority_filter
+    from geocity.tools.map import MapOptions
+
+    outs = [target.with_name(f"{target.stem}_classes_{each.date}.tif") for each in dated]
+    for path in outs:
+        fresh_output(path, overwrite=overwrite)
+    usual = MapOptions()
+    for each, path in zip(dated, outs, strict=True):
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.stem}_") as folder:
+            raw, filtered = Path(folder) / "raw.tif", Path(folder) / "filtered.tif"
+            classify(each.path, model=model, out=raw, progress=progress)
+            majority_filter(raw, out=filtered, passes=usual.passes, progress=progress)
+            clean(
+                filtered,
+                out=path,
+                min_area_m2=usual.min_area_m2,
+                min_hole_m2=usual.min_hole_m2,
+                overwrite=overwrite,
+                progress=progress,
+            )
+    if options.estimate_shift and not options.imagery:
+        options = replace(options, imagery=tuple(each.path for each in dated))
+    return outs, options
+
+
+def _step(dated: Sequence[DatedMap], options: ChangeOptions) -> str:
+    inputs = ", ".join(f"{each.title} ({each.date})" for each in dated)
+    return (
+        f"change: {inputs}; tolerance {options.tolerance_m:g} m, smallest area "
+        f"{options.min_area_m2:g} m2"
+    )
+
+
+def _settings(figures: Sequence[ChangePair], options: ChangeOptions) -> dict[str, Any]:
+    return {
+        "class": figures[0].slum,
+        "tolerance_m": options.tolerance_m,
+        "min_area_m2": options.min_area_m2,
+        "grown_share": options.grown_share,
+        "grown_m2": options.grown_m2,
+    }
+
+
+def _tell(figures: Sequence[ChangePair]) -> None:
+    for pair in figures:
+        logger.info(
+            "%s to %s: %s %.2f ha became %.2f ha; growth %.2f ha, loss %.2f ha, absorbed %.2f ha.",
+            pair.from_date,
+            pair.to_date,
+            pair.slum,
+            pair.matrix.before_m2(pair.slum) / 1e4,
+            pair.matrix.after_m2(pair.slum) / 1e4,
+            pair.growth_m2 / 1e4,
+            pair.loss_m2 / 1e4,
+            (pair.absorbed_growth_m2 + pair.absorbed_loss_m2) / 1e4,
+        )
