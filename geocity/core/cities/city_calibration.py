@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import optimize
 
-from geocity.core.calibration import Reliability, fit_temperature
+from geocity.core.calibration import Reliability
 from geocity.core.cities.conformal import fit_set_rule
 from geocity.core.cities.unknown import acceptance_threshold, energy
 from geocity.core.cities.votes import Units, log_probabilities
@@ -100,7 +101,7 @@ def calibrate_level(units: Units, *, coverage: float, acceptance: float) -> Leve
     Raises:
         ValueError: if there is no unit.
     """
-    temperature = fit_temperature(units.logits, units.truth)
+    temperature = fit_city_temperature(units)
     chance = np.exp(log_probabilities(units.logits, temperature))
     rule = fit_set_rule(chance[np.arange(len(units)), units.truth], units.site, coverage)
     return LevelCalibration(
@@ -111,6 +112,31 @@ def calibrate_level(units: Units, *, coverage: float, acceptance: float) -> Leve
         units=len(units),
         sites=rule.sites,
     )
+
+
+def fit_city_temperature(units: Units) -> float:
+    """Find the number by which logits are divided so that probabilities mean what they say.
+
+    As `geocity.core.calibration.fit_temperature`, with the targets of Platt (1999): n units that
+    are all right do not prove that the model always is, so the truth counts (n + 1) / (n + 2) and
+    the rest is shared by the other cities. Without that a few right images would make it say 100 %.
+
+    Args:
+        units: of known cities, not trained on.
+
+    Returns:
+        The temperature, within 0.05 to 20; above 1 the model was too sure of itself.
+    """
+    number, cities = units.logits.shape
+    rows, sure = np.arange(number), (number + 1) / (number + 2)
+    rest = (1 - sure) / (cities - 1)
+
+    def loss(log_temperature: float) -> float:
+        logs = log_probabilities(units.logits, float(np.exp(log_temperature)))
+        return -float(((sure - rest) * logs[rows, units.truth] + rest * logs.sum(axis=1)).mean())
+
+    found = optimize.minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded")
+    return float(np.exp(found.x))
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,10 +181,12 @@ def sureness(units: Units, temperature: float) -> Sureness:
     )
 
 
-def mean_directions(
+def direction_sums(
     embeddings: NDArray[np.floating], truth: NDArray[np.integer], cities: int
 ) -> NDArray[np.float64]:
-    """Return the mean embedding of each city, all of length 1; zeros for a city without patches.
+    """Return the sum of the directions of each city's embeddings, (cities, dimensions).
+
+    Sums add up over parts; `directions` makes mean directions of them.
 
     Args:
         embeddings: (patches, dimensions).
@@ -167,7 +195,7 @@ def mean_directions(
     """
     sums = np.zeros((cities, embeddings.shape[1]))
     np.add.at(sums, truth, directions(embeddings))
-    return directions(sums)
+    return sums
 
 
 def directions(vectors: NDArray[np.floating]) -> NDArray[np.float64]:

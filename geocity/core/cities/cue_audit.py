@@ -37,6 +37,66 @@ class CueResult:
     kept: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class DateResult:
+    """How the model does on pictures of a date it was trained on, and on others.
+
+    Attributes:
+        same: patches whose city was trained on at this very date; None without any.
+        other: patches of another date; None without any.
+        same_patches: how many.
+        other_patches: how many.
+    """
+
+    same: Figure | None
+    other: Figure | None
+    same_patches: int
+    other_patches: int
+
+    def report(self) -> dict[str, Any]:
+        """Return it ready for JSON."""
+        sides = {
+            "a_date_of_training": (self.same, self.same_patches),
+            "another_date": (self.other, self.other_patches),
+        }
+        return {
+            name: None if figure is None else {**figure.plain(), "patches": patches}
+            for name, (figure, patches) in sides.items()
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class CueAudit:
+    """What a model lives off.
+
+    Attributes:
+        patches: how many were changed.
+        plain: accuracy of the same patches untouched, each city counting the same.
+        cues: what is left of it.
+        dates: by date; None where no date is known.
+        verdict: in plain words.
+    """
+
+    patches: int
+    plain: Figure
+    cues: tuple[CueResult, ...]
+    dates: DateResult | None
+    verdict: str
+
+    def report(self) -> dict[str, Any]:
+        """Return it ready for JSON."""
+        return {
+            "patches": self.patches,
+            "as_it_is": self.plain.plain(),
+            "cues": {
+                result.cue: {**result.accuracy.plain(), "skill_kept": result.kept}
+                for result in self.cues
+            },
+            "dates": None if self.dates is None else self.dates.report(),
+            "verdict": self.verdict,
+        }
+
+
 def kept_share(accuracy: float, plain: float, cities: int) -> float | None:
     """Return the share of the skill above chance that is kept.
 
@@ -53,23 +113,6 @@ def kept_share(accuracy: float, plain: float, cities: int) -> float | None:
     if plain <= chance:
         return None
     return (accuracy - chance) / (plain - chance)
-
-
-@dataclass(frozen=True, slots=True)
-class DateResult:
-    """How the model does on pictures of a date it was trained on, and on others.
-
-    Attributes:
-        same: patches whose city was trained on at this very date; None without any.
-        other: patches of another date; None without any.
-        same_patches: how many.
-        other_patches: how many.
-    """
-
-    same: Figure | None
-    other: Figure | None
-    same_patches: int
-    other_patches: int
 
 
 def seen_dates(
@@ -138,18 +181,17 @@ def _form_sentence(kept: Mapping[str, float | None], results: Sequence[CueResult
     plan, detail = kept.get("shuffle"), kept.get("blur")
     if plan is None or detail is None:
         return ""
-    shuffled, blurry = _share_of(results, "shuffle"), _share_of(results, "blur")
-    if plan < _MOSTLY:
-        first = f"The plan matters: shuffled parts are named right in {shuffled}"
-    elif plan < _HARDLY:
-        first = f"The plan matters somewhat: shuffled parts are named right in {shuffled}"
-    else:
-        first = f"The plan hardly matters: shuffled parts are still named right in {shuffled}"
-    second = "fine detail does" if detail < _HARDLY else "fine detail hardly does"
-    joint = "and" if (plan < _HARDLY) == (detail < _HARDLY) else "but"
     if plan < _HARDLY:
-        second = "so does fine detail" if detail < _HARDLY else "fine detail hardly does"
-    return f"{first}, {joint} {second} (blurred: {blurry})."
+        both = "both the plan and fine detail matter"
+        told = both if detail < _HARDLY else "the plan matters more than fine detail"
+    elif detail < _HARDLY:
+        told = "fine detail such as roofs and trees matters more than the plan"
+    else:
+        told = "neither the plan nor fine detail alone makes the difference"
+    return (
+        f"With its parts shuffled {_share_of(results, 'shuffle')} of patches are named right, "
+        f"blurred {_share_of(results, 'blur')}: {told}."
+    )
 
 
 def _date_sentence(dates: DateResult) -> str:

@@ -155,29 +155,40 @@ def level_scores(
         confidence=confidence,
         rng=np.random.default_rng(seed),
     )
-    figures = [
-        Figure(float(v) if np.isfinite(v) else None, i if np.isfinite(v) else None)
-        for v, i in zip(values, intervals, strict=True)
-    ]
-    rest, width = figures[len(FIGURES) :], len(CITY_FIGURES)
-    by_city = tuple(
-        dict(zip(CITY_FIGURES, _believed(rest[c * width : (c + 1) * width], c, units), strict=True))
-        for c in range(counts.cities)
-    )
-    return LevelScores(
-        units=len(units),
-        sites=len(np.unique(units.site)),
-        overall=dict(zip(FIGURES, figures, strict=False)),
-        by_city=by_city,
-        confusion=counts.confusion,
-    )
+    sites = len(np.unique(units.site))
+    overall = {
+        # Where there are no more cities than answers, the truth is always among them.
+        name: Figure(value, None)
+        if name in {f"top_{k}" for k in TOP if k >= counts.cities}
+        else _figure(value, interval, sites, confidence)
+        for name, value, interval in zip(FIGURES, values.tolist(), intervals, strict=False)
+    }
+    by_city, start = [], len(FIGURES)
+    for city in range(counts.cities):
+        own = len(np.unique(units.site[units.truth == city]))
+        part = slice(start + city * len(CITY_FIGURES), start + (city + 1) * len(CITY_FIGURES))
+        pairs = zip(values[part].tolist(), intervals[part], strict=True)
+        figures = [_figure(value, interval, own, confidence) for value, interval in pairs]
+        by_city.append(dict(zip(CITY_FIGURES, figures, strict=True)))
+    return LevelScores(len(units), sites, overall, tuple(by_city), counts.confusion)
 
 
-def _believed(figures: list[Figure], city: int, units: Units) -> list[Figure]:
-    """Drop the intervals of a city with one site: it says nothing about the city's other sites."""
-    if len(np.unique(units.site[units.truth == city])) > 1:
-        return figures
-    return [Figure(figure.value, None) for figure in figures]
+def _figure(value: float, interval: Interval | None, sites: int, confidence: float) -> Figure:
+    """Return a figure with the interval that so many sites deserve.
+
+    One site says nothing about others. And where no site differs from the next, drawing them anew
+    shows no spread: then the exact binomial interval for so many sites holds.
+    """
+    if not np.isfinite(value):
+        return Figure(None, None)
+    if interval is None or sites < 2:
+        return Figure(value, None)
+    reach = ((1 - confidence) / 2) ** (1 / sites)
+    if interval == (1.0, 1.0):
+        return Figure(value, (reach, 1.0))
+    if interval == (0.0, 0.0):
+        return Figure(value, (0.0, 1 - reach))
+    return Figure(value, interval)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,11 @@ from scipy import special, stats
 
 from geocity.core.cities.votes import Logits, Units
 
+LEAVE_OUT_CAVEAT = (
+    "Measured by taking away each city's logit in turn; the network has seen the city in training, "
+    "so for a city that it never saw the figures may be worse."
+)
+
 
 def energy(logits: Logits) -> NDArray[np.float64]:
     """Return how loudly any city is spoken for, (units,); high for known cities."""

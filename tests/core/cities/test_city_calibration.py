@@ -3,11 +3,13 @@ import json
 import numpy as np
 import pytest
 
+from geocity.core.calibration import fit_temperature
 from geocity.core.cities.city_calibration import (
     CityCalibration,
     calibrate_level,
+    direction_sums,
     directions,
-    mean_directions,
+    fit_city_temperature,
     sureness,
 )
 from geocity.core.cities.votes import log_probabilities, patch_units
@@ -31,6 +33,19 @@ def test_the_temperature_undoes_overconfidence():
     assert after.curve.ece < 0.03 < before.curve.ece
     assert after.nll < before.nll
     assert after.brier < before.brier
+
+
+def test_a_few_right_images_do_not_make_it_certain():
+    logits = 3.0 * np.eye(4)[[0, 1, 2, 3, 0, 1]]
+    units = patch_units(logits, logits.argmax(axis=1), np.arange(6), np.arange(6))
+    chance = np.exp(log_probabilities(logits, fit_city_temperature(units)))
+    np.testing.assert_allclose(chance.max(axis=1), 7 / 8, rtol=1e-3)
+
+
+def test_with_many_units_the_temperature_is_the_plain_one():
+    units = overconfident(3, patches=4000)
+    plain = fit_temperature(units.logits, units.truth)
+    assert fit_city_temperature(units) == pytest.approx(plain, rel=0.01)
 
 
 def test_sureness_equals_plain_loops():
@@ -76,6 +91,6 @@ def test_a_damaged_calibration_is_refused(change):
 
 def test_means_are_directions():
     vectors = np.array([[3.0, 4.0], [0.6, 0.8], [0.0, 2.0]])
-    means = mean_directions(vectors, np.array([0, 0, 1]), 3)
+    means = directions(direction_sums(vectors, np.array([0, 0, 1]), 3))
     np.testing.assert_allclose(means, [[0.6, 0.8], [0, 1], [0, 0]])
     np.testing.assert_allclose(directions(np.zeros((1, 2))), 0)

@@ -77,15 +77,21 @@ def test_a_colour_reader_is_told_so():
     text = verdict(0.9, results(grey=0.3, colours=0.25, blur=0.85, shuffle=0.88), None)
     assert text.startswith("Mostly the weather: ")
     assert "(25% right)" in text
-    assert "The plan hardly matters" in text
+    assert text.endswith(
+        "shuffled 88% of patches are named right, blurred 85%: neither the plan nor "
+        "fine detail alone makes the difference."
+    )
 
 
 def test_a_form_reader_is_told_so():
     text = verdict(0.9, results(grey=0.88, colours=0.87, blur=0.6, shuffle=0.4), None)
     assert text.startswith("Not the weather: ")
-    assert (
-        "The plan matters: shuffled parts are named right in 40%, and so does fine detail" in text
-    )
+    assert text.endswith("named right, blurred 60%: both the plan and fine detail matter.")
+    text = verdict(0.9, results(grey=0.88, colours=0.6, blur=0.85, shuffle=0.4), None)
+    assert text.startswith("Partly colour: ")
+    assert text.endswith("the plan matters more than fine detail.")
+    text = verdict(0.9, results(grey=0.88, colours=0.6, blur=0.4, shuffle=0.85), None)
+    assert text.endswith("roofs and trees matters more than the plan.")
 
 
 def test_no_skill_is_not_explained():

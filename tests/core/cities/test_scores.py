@@ -111,6 +111,18 @@ def test_a_city_with_one_site_has_no_interval_of_its_own():
     assert scores.overall["accuracy"].interval is not None
 
 
+def test_all_right_at_six_sites_is_not_all_right_everywhere():
+    units = made_up(sites=2, cities=3, skill=50)
+    scores = level_scores(units, draws=50)
+    low, high = scores.overall["accuracy"].interval
+    assert (low, high) == (pytest.approx(0.025 ** (1 / 6)), 1)  # Clopper and Pearson, 6 of 6
+    assert scores.by_city[0]["recall"].interval == (pytest.approx(0.025**0.5), 1)
+    assert scores.overall["top_3"].interval is None  # three cities: no achievement
+    wrong = made_up(sites=2, cities=3, skill=-50)
+    assert level_scores(wrong, draws=50).overall["accuracy"].interval[0] == 0
+    assert level_scores(wrong, draws=50).overall["accuracy"].interval[1] == pytest.approx(1 - low)
+
+
 def test_the_same_seed_gives_the_same_intervals():
     units = made_up(7)
     first, second = (level_scores(units, seed=5).overall for _ in range(2))
