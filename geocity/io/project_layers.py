@@ -86,13 +86,24 @@ def probability_layer(
 
 def polygon_layer(
     path: PathLike,
-    layer: str,
+    layer: str | None,
     name: str,
     *,
+    group: str = POLYGONS,
+    qml: str | None = None,
     period: Period | None = None,
     visible: bool = True,
 ) -> ProjectLayer:
-    """Return a layer of a GeoPackage with the style that it carries inside.
+    """Return a layer of polygons, by default with the style that its GeoPackage carries inside.
+
+    Args:
+        path: the file.
+        layer: which layer of it; None for the only one.
+        name: what people read in the legend.
+        group: the group it stands in.
+        qml: the style; None takes the one inside the GeoPackage.
+        period: the time it holds for; None keeps what the style says.
+        visible: switched on when the project opens.
 
     Raises:
         InputError: if there is no such layer, or it has no style.
@@ -104,7 +115,9 @@ def polygon_layer(
         raise InputError(f"{path} has no layer {layer!r} that can be read: {error}.") from error
     if about["crs"] is None:
         raise MissingCRSError(f"Layer {layer} of {path} has no coordinate reference system.")
-    qml = read_styles(path).get(layer)
+    layer = str(about["layer_name"])
+    if qml is None:
+        qml = read_styles(path).get(layer)
     if qml is None:
         raise InputError(f"Layer {layer} of {path} carries no style; write it with geocity.")
     extent = about["total_bounds"]
@@ -113,12 +126,12 @@ def polygon_layer(
     return ProjectLayer(
         path=Path(path),
         name=name,
-        group=POLYGONS,
+        group=group,
         kind="vector",
         crs=CRS.from_user_input(about["crs"]),
         bounds=None if empty else (left, bottom, right, top),
         qml=qml,
-        layer=layer,
+        layer=layer if Path(path).suffix.lower() == ".gpkg" else None,
         period=period,
         visible=visible,
     )

@@ -184,6 +184,18 @@ def slum_polygons_qml(
     )
 
 
+def outlines_qml(color: Color) -> str:
+    """Return the style of outlines of which nothing is known but where they are.
+
+    Args:
+        color: of all of them.
+
+    Returns:
+        QML text.
+    """
+    return vector_document(single_symbol(_look(color)), temporal_field(None))
+
+
 def change_polygons_qml(changes: ClassTable) -> str:
     """Return the style of change polygons, coloured by the field `change`.
 
