@@ -4,6 +4,7 @@ import csv
 import logging
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from geocity.core.progress import Progress, silent
 from geocity.errors import InputError
 
 logger = logging.getLogger(__name__)
+
+EpochLine = Callable[[dict[str, float], int], str]
+"""Says in a line what an epoch brought, from its row and the number of epochs."""
 
 
 class ProgressReport(Callback):
@@ -38,13 +42,13 @@ class History(Callback):
     The rows travel in checkpoints, so a resumed run has the whole history.
 
     Attributes:
-        rows: per epoch: ``epoch`` (from 1), ``train_loss``, ``val_loss``, ``val_miou``,
-            ``val_iou/NAME`` per class, ``rate``, ``seconds``.
+        rows: per epoch: ``epoch`` (from 1), what the task logs as ``train_…`` and ``val_…``,
+            ``rate``, ``seconds``.
     """
 
-    def __init__(self, csv_path: Path) -> None:
+    def __init__(self, csv_path: Path, say: EpochLine) -> None:
         self.rows: list[dict[str, float]] = []
-        self._csv_path = csv_path
+        self._csv_path, self._say = csv_path, say
         self._started = 0.0
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -71,7 +75,7 @@ class History(Callback):
             )
         self.rows.append(row)
         if trainer.is_global_zero:
-            logger.info("%s", epoch_line(row, trainer.max_epochs or 0))
+            logger.info("%s", self._say(row, trainer.max_epochs or 0))
             self._write()
 
     def state_dict(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 from geocity.core.progress import Progress
-from geocity.models.callbacks import epoch_line
+from geocity.models.callbacks import EpochLine
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +21,9 @@ def read_epochs(log: Path) -> list[dict[str, float]]:
         return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
 
 
-def follow_epochs(log: Path, epochs: int, progress: Progress, done: threading.Event) -> None:
+def follow_epochs(
+    log: Path, epochs: int, say: EpochLine, progress: Progress, done: threading.Event
+) -> None:
     """Say every epoch that appears in a log, until told that the run is done."""
     said = len(read_epochs(log))
     finished = False
@@ -30,6 +32,6 @@ def follow_epochs(log: Path, epochs: int, progress: Progress, done: threading.Ev
         finished = done.wait(_LOOK_EVERY_S)
         rows = read_epochs(log)
         for row in rows[said:]:
-            logger.info("%s", epoch_line(row, epochs))
+            logger.info("%s", say(row, epochs))
             progress(int(row["epoch"]), epochs, "training")
         said = len(rows)

@@ -205,12 +205,12 @@ def make_optimizer(network: Any, options: TaskOptions) -> AdamW:
     factors = (_SLOWEST, _SLOWEST**0.5, 1.0) if options.pretrained else (1.0, 1.0, 1.0)
     groups: list[dict[str, Any]] = []
     for parameters, factor in zip(parts, factors, strict=True):
-        for decay, members in _by_decay(parameters, options.weight_decay):
+        for decay, members in by_decay(parameters, options.weight_decay):
             groups.append({"params": members, "lr": options.rate * factor, "weight_decay": decay})
     return AdamW(groups, lr=options.rate)
 
 
-def _by_decay(
+def by_decay(
     parameters: Sequence[nn.Parameter], weight_decay: float
 ) -> Iterator[tuple[float, list[nn.Parameter]]]:
     """Part kernels, which decay, from norms and biases, which do not."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
@@ -22,9 +22,9 @@ from geocity.core.classes import NODATA
 from geocity.core.progress import Progress
 from geocity.data.module import ChipDataModule
 from geocity.errors import InputError, MissingDependencyError
-from geocity.models.callbacks import History, ProgressReport
+from geocity.models.callbacks import EpochLine, History, ProgressReport, epoch_line
 from geocity.models.epoch_log import follow_epochs
-from geocity.models.segmentation import SegmentationTask, channels_last
+from geocity.models.segmentation import channels_last
 
 LAST = "last.ckpt"
 BEST = "best.ckpt"
@@ -49,6 +49,9 @@ class RunOptions:
         highest: whether the highest value of it is the best.
         patience: epochs without improvement after which the run stops; 0 never stops early.
         tensorboard: folder for TensorBoard's log, or None.
+        say: makes a line of an epoch's measures.
+        partly_frozen: whether a part of the network gives no gradients for a while.
+        gradient_norm: longer gradients are shortened to it; None leaves them.
     """
 
     folder: Path
@@ -60,6 +63,9 @@ class RunOptions:
     highest: bool
     patience: int
     tensorboard: Path | None
+    say: EpochLine = epoch_line
+    partly_frozen: bool = False
+    gradient_norm: float | None = _GRADIENT_NORM
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +84,8 @@ class RunResult:
 
 
 def run_training(
-    task: SegmentationTask,
-    data: ChipDataModule,
+    task: LightningModule,
+    data: LightningDataModule,
     options: RunOptions,
     *,
     resume: bool,
@@ -90,7 +96,7 @@ def run_training(
     A resumed run gives what an undisturbed one would have given, on a CPU bit for bit.
 
     Args:
-        task: what is trained.
+        task: what is trained; its network is its ``model``.
         data: what it is trained on.
         options: how the run goes.
         resume: go on from ``last.ckpt`` in the run's folder.
@@ -103,13 +109,13 @@ def run_training(
     last = options.folder / LAST
     log = options.folder / LOG
     with _quiet(), _followed(options, log, progress):
-        trainer = _make_trainer(options, progress, log, task.options.freeze_epochs)
+        trainer = _make_trainer(options, progress, log)
         try:
             trainer.fit(task, data, ckpt_path=str(last) if resume else None, weights_only=True)
         except torch.cuda.OutOfMemoryError as error:
             raise InputError(
-                f"a batch of {data.options.batch_size} crops of {data.crop_size} pixels does not "
-                "fit into the memory of the GPU; give a smaller --batch-size or --crop-size"
+                "a batch does not fit into the memory of the GPU; "
+                "give a smaller --batch-size or smaller inputs"
             ) from error
         except SystemExit as stop:
             # Lightning turns Ctrl-C into an exit of its own; the caller decides what it means.
@@ -117,13 +123,13 @@ def run_training(
     return _collect(options)
 
 
-def _make_trainer(
-    options: RunOptions, progress: Progress, log: Path, freeze_epochs: int
-) -> Trainer:
+def _make_trainer(options: RunOptions, progress: Progress, log: Path) -> Trainer:
     strategy = "auto"
     if options.devices > 1:
         # A frozen encoder gives no gradients, for which plain DDP would wait.
-        strategy = "ddp_spawn_find_unused_parameters_true" if freeze_epochs else "ddp_spawn"
+        strategy = "ddp_spawn"
+        if options.partly_frozen:
+            strategy = "ddp_spawn_find_unused_parameters_true"
     logger = False if options.tensorboard is None else _tensorboard(options.tensorboard)
     return Trainer(
         accelerator="gpu" if options.device == "cuda" else "cpu",
@@ -134,7 +140,7 @@ def _make_trainer(
         callbacks=_callbacks(options, progress, log),
         plugins=[WholeCheckpoints()],
         logger=logger,
-        gradient_clip_val=_GRADIENT_NORM,
+        gradient_clip_val=options.gradient_norm,
         use_distributed_sampler=False,  # the data module shares chips out itself
         num_sanity_val_steps=0,
         enable_progress_bar=False,
@@ -148,7 +154,7 @@ def _callbacks(options: RunOptions, progress: Progress, log: Path) -> list[Callb
     mode = "max" if options.highest else "min"
     callbacks: list[Callback] = [
         ProgressReport(progress),
-        History(log),
+        History(log, options.say),
         ModelCheckpoint(
             dirpath=options.folder,
             filename=Path(BEST).stem,
@@ -266,7 +272,7 @@ def _followed(options: RunOptions, log: Path, progress: Progress) -> Iterator[No
         return
     done = threading.Event()
     follower = threading.Thread(
-        target=follow_epochs, args=(log, options.epochs, progress, done), daemon=True
+        target=follow_epochs, args=(log, options.epochs, options.say, progress, done), daemon=True
     )
     follower.start()
     try:

@@ -1,20 +1,27 @@
 """Train a network on chips: `geocity train`."""
 
-import json
 import logging
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geocity.core.progress import Progress, silent
-from geocity.errors import InputError, OutputExistsError
+from geocity.errors import InputError
 from geocity.io.chips import ChipFolder, read_chip_folder
 from geocity.io.model_packages import write_model
 from geocity.io.staging import PathLike, fresh_output
 from geocity.io.weight_files import read_weight_file
 from geocity.tools.train_options import TrainOptions, is_weight_file
 from geocity.tools.training_contract import training_contract
+from geocity.tools.training_run import (
+    began,
+    begin,
+    check_same,
+    close_run,
+    open_run,
+    resumable,
+    say_stopped,
+)
 
 if TYPE_CHECKING:
     from geocity.data.module import ChipDataModule
@@ -26,7 +33,6 @@ __all__ = ["TrainOptions", "train"]
 
 logger = logging.getLogger(__name__)
 
-_OPTIONS = "options.json"
 _CURVES = "curves.png"
 
 
@@ -65,14 +71,13 @@ def train(
     path = fresh_output(out, overwrite=overwrite)
     folder = read_chip_folder(chips)
     options.monitored(folder.classes)
-    run = _open_run(path, resume=resume, overwrite=overwrite)
-    resume = resume and _resumable(run)
+    run = open_run(path, resume=resume, overwrite=overwrite)
+    resume = resume and resumable(run)
     data, task, options = _prepare(folder, options, run, resume, progress)
     try:
         result = _run(data, task, options, run, resume, progress)
     except KeyboardInterrupt:
-        if _resumable(run):
-            logger.warning("Stopped; the same command with --resume goes on after the last epoch.")
+        say_stopped(run)
         raise
     write_model(
         path, training_contract(data, options, result), _weights(result), overwrite=overwrite
@@ -89,43 +94,19 @@ def _check_cell_size(folder: ChipFolder) -> None:
         )
 
 
-def _open_run(path: Path, *, resume: bool, overwrite: bool) -> Path:
-    run = path.with_name(path.stem + ".training")
-    if not resume and _resumable(run):
-        if not overwrite:
-            raise OutputExistsError(
-                f"{run} holds a training run that was stopped; go on with it (--resume), or "
-                "begin anew (--overwrite)"
-            )
-        shutil.rmtree(run)
-    run.mkdir(parents=True, exist_ok=True)
-    return run
-
-
-def _resumable(run: Path) -> bool:
-    return (run / "last.ckpt").exists() and (run / _OPTIONS).exists()
-
-
 def _same_options(run: Path, options: TrainOptions, folder: ChipFolder) -> TrainOptions:
     """Check that a run goes on with what it began with, and take its resolved learning rate."""
-    text = (run / _OPTIONS).read_text(encoding="utf-8")
-    began: dict[str, Any] = json.loads(text)
+    rate = began(run)["options"]["lr"]
     now = _run_record(options, folder)
     if options.lr == "auto":
-        now["options"]["lr"] = began["options"]["lr"]  # it was found when the run began
-    for group in ("chips", "options"):
-        for name, value in now[group].items():
-            if began[group].get(name) != value:
-                raise InputError(
-                    f"{run} began with {name} {began[group].get(name)!r}, now it is {value!r}; "
-                    "resume with the same chips and options, or begin anew (--overwrite)"
-                )
-    return replace(options, lr=float(began["options"]["lr"]))
+        now["options"]["lr"] = rate  # it was found when the run began
+    check_same(run, now)
+    return replace(options, lr=float(rate))
 
 
-def _run_record(options: TrainOptions, folder: ChipFolder) -> dict[str, Any]:
+def _run_record(options: TrainOptions, folder: ChipFolder) -> dict[str, dict[str, Any]]:
     parts = {part: len(folder.split(part)) for part in ("train", "val")}
-    return {"options": options.to_json(), "chips": {**parts, "chip_size": folder.chip_size}}
+    return {"chips": {**parts, "chip_size": folder.chip_size}, "options": options.to_json()}
 
 
 def settle(folder: ChipFolder, options: TrainOptions) -> tuple["ChipDataModule", TrainOptions]:
@@ -169,8 +150,7 @@ def _prepare(
         options = replace(options, lr=find_rate(data, options, progress=progress).suggestion.rate)
     task = make_task(data, options)
     if not resume:
-        record = json.dumps(_run_record(options, folder), indent=2)
-        (run / _OPTIONS).write_text(record, encoding="utf-8")
+        begin(run, _run_record(options, folder))
     return data, task, options
 
 
@@ -256,6 +236,7 @@ def _run(
             highest=highest,
             patience=options.patience,
             tensorboard=options.tensorboard,
+            partly_frozen=options.frozen_epochs() > 0,
         ),
         resume=resume,
         progress=progress,
@@ -271,8 +252,7 @@ def _finish(run: Path, result: "RunResult") -> None:
     from geocity.io.figures.training import draw_curves
 
     draw_curves(result.rows, run / _CURVES, overwrite=True)
-    for name in ("last.ckpt", "best.ckpt"):
-        (run / name).unlink(missing_ok=True)
+    close_run(run)
     best = result.best
     logger.info(
         "Epoch %d was the best: validation mean IoU %.3f. Log and curves are in %s.",

@@ -38,6 +38,29 @@ def draw_curves(
         save_figure(figure, stage.path)
 
 
+def draw_city_curves(
+    rows: Sequence[Mapping[str, float]], out: PathLike, *, overwrite: bool = False
+) -> None:
+    """Draw loss and accuracy over the epochs of a city model.
+
+    Args:
+        rows: per epoch: ``epoch``, and ``loss`` and ``accuracy`` after ``train_`` and ``val_``.
+        out: the PNG file to write.
+        overwrite: replace a file that is there.
+    """
+    with house_style(), staged(out, overwrite=overwrite) as stage:
+        figure = new_figure(9, 3.6)
+        losses, scores = figure.subplots(1, 2)
+        epochs = [row["epoch"] for row in rows]
+        for axes, measure in ((losses, "loss"), (scores, "accuracy")):
+            _line(axes, epochs, rows, f"train_{measure}", "training", color=_TRAINING)
+            _line(axes, epochs, rows, f"val_{measure}", "validation", color=_VALIDATION)
+            axes.set(title=measure.capitalize(), xlabel="epoch")
+            axes.legend()
+        scores.set_ylim(0, 1)
+        save_figure(figure, stage.path)
+
+
 def draw_rate_test(
     rates: Sequence[float],
     losses: Sequence[float],

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 from torch.utils.data import DataLoader, Dataset
 
-from geocity.core.cities.contract import PIXEL_SCALE, CityContract
+from geocity.core.cities.contract import CityContract
 from geocity.core.progress import Progress, silent
+from geocity.data.cities.normalise import Normalisation, resized
 from geocity.io.cities.packages import read_city_package
 from geocity.io.staging import PathLike
 from geocity.models.cities.networks import (
@@ -22,9 +22,6 @@ from geocity.models.cities.networks import (
     logits_and_embeddings,
 )
 from geocity.models.devices import choose_device
-
-# A patch of one colour has no spread; one grey level is the least that a sensor can tell.
-_LEAST_STD = 1.0
 
 
 class CityModel:
@@ -42,6 +39,7 @@ class CityModel:
         self.device = torch.device(device)
         self.network = network.to(self.device, memory_format=torch.channels_last).eval()
         self.stages = city_stages(network)
+        self._normalisation = Normalisation(contract.per_image, contract.mean, contract.std)
         self._head = city_head(network, len(contract.cities))
 
     def prepare(self, pixels: Tensor) -> Tensor:
@@ -54,7 +52,7 @@ class CityModel:
             The network's input (batch, bands, input_px, input_px), on the model's device.
         """
         x = resized(pixels.to(self.device, torch.float32), self.contract.input_px)
-        x = normalised(x, self.contract)
+        x = self._normalisation(x)
         return x.contiguous(memory_format=torch.channels_last)
 
     def logits(self, prepared: Tensor) -> Tensor:
@@ -80,31 +78,6 @@ def load_city_model(path: PathLike, *, device: str = "auto") -> CityModel:
     """
     package = read_city_package(path)
     return CityModel(package.contract, load_city_network(package), device=choose_device(device))
-
-
-def resized(pixels: Tensor, side_px: int) -> Tensor:
-    """Bring patches (batch, bands, rows, cols) to a side, shrinking without aliasing."""
-    if pixels.shape[-2:] == (side_px, side_px):
-        return pixels
-    return interpolate(
-        pixels, (side_px, side_px), mode="bilinear", align_corners=False, antialias=True
-    )
-
-
-def normalised(pixels: Tensor, contract: CityContract) -> Tensor:
-    """Turn pixels (batch, bands, rows, cols), 0 to 255, into what the network sees."""
-    if contract.per_image:
-        return standardised(pixels)
-    mean = pixels.new_tensor(contract.mean).view(1, -1, 1, 1)
-    std = pixels.new_tensor(contract.std).view(1, -1, 1, 1)
-    return (pixels / PIXEL_SCALE - mean) / std
-
-
-def standardised(pixels: Tensor) -> Tensor:
-    """Give every band of every patch mean 0 and standard deviation 1, over its own pixels."""
-    mean = pixels.mean((2, 3), keepdim=True)
-    std = pixels.std((2, 3), keepdim=True, correction=0).clamp_min(_LEAST_STD)
-    return (pixels - mean) / std
 
 
 @dataclass(frozen=True, eq=False)

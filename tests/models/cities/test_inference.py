@@ -6,13 +6,13 @@ import timm
 import torch
 import torchvision
 
+from geocity.data.cities.normalise import standardised
 from geocity.errors import InputError, ModelError
 from geocity.io.cities.packages import read_city_package, write_city_package
 from geocity.models.cities.inference import (
     CityModel,
     load_city_model,
     predict_patches,
-    standardised,
 )
 from geocity.models.cities.networks import (
     adopt_backbone,

@@ -1,0 +1,330 @@
+"""Train a network that names the city of a patch."""
+
+import importlib.metadata
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import geocity
+from geocity.core.cities.acquisitions import cities_of_one_acquisition, other_date
+from geocity.core.cities.colour_histogram import balanced_accuracy
+from geocity.core.cities.contract import CityContract
+from geocity.core.progress import Progress, silent
+from geocity.io.cities.manifest import CityFolder, read_city_folder
+from geocity.io.cities.packages import write_city_package
+from geocity.io.staging import PathLike, fresh_output
+from geocity.io.weight_files import read_weight_file
+from geocity.tools.city.train_options import PRESETS, CityTrainOptions
+from geocity.tools.train_options import is_weight_file
+from geocity.tools.training_run import (
+    begin,
+    check_same,
+    close_run,
+    open_run,
+    resumable,
+    say_stopped,
+)
+
+if TYPE_CHECKING:
+    from geocity.data.cities.module import CityDataModule
+    from geocity.data.cities.patches import CityPatchDataset
+    from geocity.models.cities.task import CityTask
+    from geocity.models.training import RunResult
+
+__all__ = ["PRESETS", "CityTrainOptions", "train"]
+
+logger = logging.getLogger(__name__)
+
+BANDS = ("red", "green", "blue")
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+_CURVES = "curves.png"
+_PACKAGES = ("torch", "torchgeo", "lightning", "timm")
+_MONITORS = {"accuracy": ("val_accuracy", True), "loss": ("val_loss", False)}
+
+Measures = dict[str, dict[str, float]]
+
+
+def train(
+    cities: PathLike,
+    *,
+    out: PathLike,
+    options: CityTrainOptions | None = None,
+    baseline: bool = False,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Path:
+    """Train a network on a city folder and write it as one model file.
+
+    Every city is drawn equally often. The weights of the best epoch are kept. Beside the model, a
+    folder ``<model>.training`` keeps the log (``log.csv``), the curves (``curves.png``), and,
+    until the run is done, its checkpoint.
+
+    Args:
+        cities: a folder made by `geocity.city.prepare`.
+        out: the model file to write.
+        options: every choice about the run; the defaults if None.
+        baseline: also say how far colour histograms alone go on the same patches.
+        resume: go on after the last whole epoch of a run that was stopped; on a CPU the model is
+            then the same, bit for bit, as that of an undisturbed run.
+        overwrite: replace a model, or a stopped run, that is there.
+        progress: told of every step.
+
+    Returns:
+        The path of the model file.
+
+    Raises:
+        InputError: if folder or options cannot serve, or the training diverges.
+        OutputExistsError: if the model is there, or a stopped run is and ``resume`` is not asked.
+    """
+    options = options or CityTrainOptions()
+    progress = progress or silent
+    path = fresh_output(out, overwrite=overwrite)
+    folder = read_city_folder(cities)
+    data, options = _settle(folder, options)
+    _warn_of_single_acquisitions(folder)
+    run = open_run(path, resume=resume, overwrite=overwrite)
+    resume = resume and resumable(run)
+    record = _record(data, options)
+    if resume:
+        check_same(run, record)
+    colour = _colour_alone(data, options, progress) if baseline else {}
+    task = _make_task(data, options)
+    if not resume:
+        begin(run, record)
+    try:
+        result = _run(data, task, options, run, resume, progress)
+    except KeyboardInterrupt:
+        say_stopped(run)
+        raise
+    metrics = _measures(data, options, result, progress) | colour
+    contract = _contract(data, options, metrics)
+    weights = {name: tensor.contiguous().numpy() for name, tensor in result.state.items()}
+    write_city_package(path, contract, weights, overwrite=overwrite)
+    _finish(run, result, metrics)
+    return path
+
+
+def _settle(
+    folder: CityFolder, options: CityTrainOptions
+) -> tuple["CityDataModule", CityTrainOptions]:
+    """Make the data of a run, and settle what the options leave to the device."""
+    from geocity.data.cities.module import CityDataModule, PatchBatchOptions
+    from geocity.data.cities.normalise import Normalisation
+    from geocity.models.devices import choose_device, choose_precision
+
+    device = choose_device(options.device)
+    options = replace(options, device=device, precision=choose_precision(options.precision, device))
+    data = CityDataModule(
+        folder,
+        PatchBatchOptions(
+            batch_size=options.batch_size,
+            input_px=options.input_px,
+            augment=options.augment,
+            fold=options.fold,
+            seed=options.seed,
+        ),
+        Normalisation(options.normalise == "patch", IMAGENET_MEAN, IMAGENET_STD),
+    )
+    logger.info(
+        "%d cities, %d training and %d validation patches of %d pixels, %d steps an epoch, on %s.",
+        len(folder.cities),
+        len(data.train_patches),
+        len(data.val_patches),
+        options.input_px,
+        len(data.train_dataloader()),
+        device,
+    )
+    return data, options
+
+
+def _warn_of_single_acquisitions(folder: CityFolder) -> None:
+    names = [city.name for city in folder.cities]
+    single = cities_of_one_acquisition(folder.images, names)
+    if single:
+        logger.warning(
+            "%s: all images are of one date, or of unknown dates, so city and acquisition cannot "
+            "be told apart; the network may learn the light, season or camera instead of the "
+            "city. Add images of another date, or trust its figures only for this acquisition.",
+            ", ".join(single[:8]) + (f" and {len(single) - 8} more" if len(single) > 8 else ""),
+        )
+
+
+def _record(data: "CityDataModule", options: CityTrainOptions) -> dict[str, dict[str, Any]]:
+    return {"cities": _split(data), "options": options.to_json()}
+
+
+def _split(data: "CityDataModule") -> dict[str, Any]:
+    return {
+        "cities": len(data.folder.cities),
+        "training patches": len(data.train_patches),
+        "validation patches": len(data.val_patches),
+        "split": str(data.folder.split.get("how", "")),
+    }
+
+
+def _make_task(data: "CityDataModule", options: CityTrainOptions) -> "CityTask":
+    """Make the task of a run, its weights decided by the seed and by where they start."""
+    import torch
+
+    from geocity.models.cities.task import CityTask, CityTaskOptions
+    from geocity.models.networks import torchgeo_weights
+
+    start: Any = None
+    if options.weights == "imagenet":
+        start = "imagenet"
+    elif is_weight_file(options.weights):
+        start = read_weight_file(options.weights)
+    elif options.weights != "none":
+        start = torchgeo_weights(options.weights, options.backbone)
+    torch.manual_seed(options.seed)
+    return CityTask(
+        CityTaskOptions(
+            backbone=options.backbone,
+            bands=len(BANDS),
+            cities=len(data.folder.cities),
+            rate=options.lr,
+            schedule=options.schedule,
+            weight_decay=options.weight_decay,
+            seed=options.seed,
+        ),
+        start,
+        Path(options.weights).name,
+    )
+
+
+def _run(
+    data: "CityDataModule",
+    task: "CityTask",
+    options: CityTrainOptions,
+    run: Path,
+    resume: bool,
+    progress: Progress,
+) -> "RunResult":
+    from geocity.models.cities.task import city_epoch_line
+    from geocity.models.training import RunOptions, run_training
+
+    monitor, highest = _MONITORS[options.monitor]
+    return run_training(
+        task,
+        data,
+        RunOptions(
+            folder=run,
+            epochs=options.epochs,
+            device=options.device,
+            devices=options.devices,
+            precision=options.precision,
+            monitor=monitor,
+            highest=highest,
+            patience=options.patience,
+            tensorboard=options.tensorboard,
+            say=city_epoch_line,
+        ),
+        resume=resume,
+        progress=progress,
+    )
+
+
+def _held_out(data: "CityDataModule") -> dict[str, "CityPatchDataset"]:
+    """Return the patches that training never saw: by part, and by whether it saw their date."""
+    from geocity.data.cities.patches import CityPatchDataset, patch_rows
+
+    folder, options = data.folder, data.options
+    images = folder.patches["image"].to_numpy()
+    trained = np.unique(images[data.train_patches.rows])
+    parts = {
+        "validation": data.val_patches.rows,
+        "test": patch_rows(folder, "test", options.fold),
+    }
+    held_out = np.array(parts["validation"] + parts["test"])
+    other = other_date(folder.images, trained, images[held_out])
+    if other.any():
+        parts["another date"] = held_out[other].tolist()
+        parts["same date"] = held_out[~other].tolist()
+    return {
+        name: CityPatchDataset(
+            folder, rows, side_px=options.input_px, cache_bytes=options.cache_bytes
+        )
+        for name, rows in parts.items()
+        if rows
+    }
+
+
+def _colour_alone(
+    data: "CityDataModule", options: CityTrainOptions, progress: Progress
+) -> Measures:
+    from geocity.models.cities.colour_baseline import colour_accuracy
+
+    accuracy = colour_accuracy(
+        data.train_patches, _held_out(data), seed=options.seed, progress=progress
+    )
+    logger.info(
+        "Colour histograms alone name %s; chance would name %.3f.",
+        ", ".join(f"{value:.3f} of the patches ({part})" for part, value in accuracy.items()),
+        1 / len(data.folder.cities),
+    )
+    return {"colour histograms alone, balanced accuracy": accuracy}
+
+
+def _measures(
+    data: "CityDataModule", options: CityTrainOptions, result: "RunResult", progress: Progress
+) -> Measures:
+    """Measure the best epoch on every group of patches that training never saw."""
+    from geocity.models.cities.inference import CityModel, predict_patches
+    from geocity.models.cities.networks import build_city_network
+
+    contract = _contract(data, options, {})
+    network = build_city_network(contract)
+    network.load_state_dict(result.state)
+    model = CityModel(contract, network, device=options.device)
+    accuracy = {}
+    for name, patches in _held_out(data).items():
+        seen = predict_patches(model, patches, batch_size=options.batch_size, progress=progress)
+        accuracy[name] = round(balanced_accuracy(seen.labels, seen.logits.argmax(1)), 6)
+    validation = {"epoch": int(result.best["epoch"]), "loss": round(result.best["val_loss"], 6)}
+    return {"validation": validation, "balanced accuracy": accuracy}
+
+
+def _contract(data: "CityDataModule", options: CityTrainOptions, metrics: Measures) -> CityContract:
+    """Write down everything that a user of the model has to know."""
+    folder = data.folder
+    rows = folder.patches["image"].iloc[data.train_patches.rows]
+    cells = folder.images["cell_size_m"].iloc[rows.unique()].dropna()
+    versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
+    return CityContract(
+        backbone=options.backbone,
+        cities=tuple((city.code, city.name) for city in folder.cities),
+        bands=BANDS,
+        dtype="uint8",
+        value_range=(0.0, 255.0),
+        patch_m=folder.patch_m,
+        cell_size_m=float(cells.median()) if len(cells) else None,
+        input_px=options.input_px,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+        per_image=options.normalise == "patch",
+        split=_split(data),
+        metrics=metrics,
+        options=options.to_json(),
+        seed=options.seed,
+        versions={"geocity": geocity.__version__, **versions},
+    )
+
+
+def _finish(run: Path, result: "RunResult", metrics: Measures) -> None:
+    """Draw the curves, drop the checkpoints, and say how good the model is."""
+    from geocity.io.figures.training import draw_city_curves
+
+    draw_city_curves(result.rows, run / _CURVES, overwrite=True)
+    close_run(run)
+    accuracy = metrics["balanced accuracy"]
+    logger.info(
+        "Epoch %d was the best: balanced accuracy %s. Log and curves are in %s.",
+        int(result.best["epoch"]),
+        ", ".join(f"{value:.3f} ({part})" for part, value in accuracy.items()),
+        run,
+    )
