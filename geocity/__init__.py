@@ -1,6 +1,7 @@
 """Maps and figures about cities from satellite and aerial imagery.
 
-Every command of ``geocity`` is a function of the same name here: files in, files out.
+Every command of ``geocity`` is a function of the same name here (``geocity assess sample`` is
+`assess_sample`): files in, files out.
 `geocity.city` holds those of ``geocity city``. `geocity.core` is the second door, for those who
 bring arrays. Functions are imported when first used, so that ``import geocity`` is quick and loads
 no torch.
@@ -10,6 +11,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from geocity.tools.assess_estimate import assess_estimate
+    from geocity.tools.assess_sample import assess_sample
+    from geocity.tools.change import change
     from geocity.tools.check import check
     from geocity.tools.classify import classify
     from geocity.tools.clean import clean
@@ -27,6 +31,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "assess_estimate",
+    "assess_sample",
+    "change",
     "check",
     "classify",
     "clean",

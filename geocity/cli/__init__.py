@@ -20,7 +20,9 @@ COMMANDS = (
     "clean",
     "polygonize",
     "map",
+    "change",
     "indicators",
+    "assess",
 )
 """In the order of the work, which is the order of ``geocity --help``."""
 

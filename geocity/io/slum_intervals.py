@@ -20,13 +20,13 @@ class SlumIntervals:
     Attributes:
         date: of the map; None where the assessment does not say.
         mapped_m2: slum area of the assessed map.
-        whole: interval for the whole map.
+        whole: interval for the whole map; None where the sample met no error and cannot tell.
         units: interval for each unit that has one.
     """
 
     date: datetime.date | None
     mapped_m2: float
-    whole: Interval
+    whole: Interval | None
     units: Mapping[str, Interval]
 
 
@@ -52,9 +52,9 @@ def read_intervals(path: PathLike, wanted: str | None = None) -> SlumIntervals:
             float(content["area_m2"][name]["mapped"]),
             _interval(content["area_m2"][name]),
             {
-                str(unit["unit"]): _interval(unit["area_m2"][name])
+                str(unit["unit"]): interval
                 for unit in content.get("by_unit", [])
-                if unit.get("area_m2")
+                if unit["area_m2"] and (interval := _interval(unit["area_m2"][name]))
             },
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -64,5 +64,6 @@ def read_intervals(path: PathLike, wanted: str | None = None) -> SlumIntervals:
         ) from error
 
 
-def _interval(area: Mapping[str, Any]) -> Interval:
-    return float(area["low"]), float(area["high"])
+def _interval(area: Mapping[str, Any]) -> Interval | None:
+    low, high = float(area["low"]), float(area["high"])
+    return (low, high) if low < high else None

@@ -253,6 +253,8 @@ def _intervals_of(
         if found.date not in (None, date):
             continue
         told |= found.units
+        if found.whole is None:
+            continue
         if abs(found.mapped_m2 - slum_m2) <= _SAME_AREA * found.mapped_m2:
             told[ALL_UNITS] = found.whole
         else:

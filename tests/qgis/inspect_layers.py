@@ -158,7 +158,31 @@ def layout(path, out, dpi=100):
     }
 
 
+def form(path, *answers):
+    """Describe the form of a layer, and answer its first points in it as a person would."""
+    layer = QgsVectorLayer(path, "layer", "ogr")
+    _, loaded = layer.loadDefaultStyle()
+    fields = layer.fields()
+    places = {field.name(): index for index, field in enumerate(fields)}
+    features = sorted(layer.getFeatures(), key=lambda feature: feature["point"])
+    edited = layer.startEditing()
+    for feature, answer in zip(features, answers, strict=False):
+        layer.changeAttributeValue(feature.id(), places["reference"], answer)
+    return {
+        "style": loaded,
+        "widgets": {
+            name: [layer.editorWidgetSetup(i).type(), layer.editorWidgetSetup(i).config()]
+            for name, i in places.items()
+        },
+        "aliases": {name: layer.attributeAlias(i) for name, i in places.items()},
+        "read_only": [name for name, i in places.items() if layer.editFormConfig().readOnly(i)],
+        "legend": [item.label() for item in legend_items(layer)],
+        "saved": edited and layer.commitChanges(),
+    }
+
+
 COMMANDS = {
+    "form": form,
     "raster": raster,
     "vector": vector,
     "project": project,
