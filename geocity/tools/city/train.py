@@ -17,7 +17,13 @@ from geocity.io.cities.manifest import CityFolder, read_city_folder
 from geocity.io.cities.packages import write_city_package
 from geocity.io.staging import PathLike, fresh_output
 from geocity.io.weight_files import read_weight_file
-from geocity.tools.city.train_options import PRESETS, CityTrainOptions
+from geocity.tools.city.train_options import (
+    BANDS,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    PRESETS,
+    CityTrainOptions,
+)
 from geocity.tools.train_options import is_weight_file
 from geocity.tools.training_run import (
     begin,
@@ -38,9 +44,6 @@ __all__ = ["PRESETS", "CityTrainOptions", "train"]
 
 logger = logging.getLogger(__name__)
 
-BANDS = ("red", "green", "blue")
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 _CURVES = "curves.png"
 _PACKAGES = ("torch", "torchgeo", "lightning", "timm")
 _MONITORS = {"accuracy": ("val_accuracy", True), "loss": ("val_loss", False)}

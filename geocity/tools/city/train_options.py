@@ -9,6 +9,11 @@ from typing import Any
 from geocity.errors import InputError
 from geocity.tools.train_options import is_weight_file
 
+BANDS = ("red", "green", "blue")
+# Of pixels divided by 255, as torchvision and timm give them.
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
 AUGMENTS = ("strong", "light", "flips", "none")
 NORMALISATIONS = ("patch", "imagenet")
 SCHEDULES = ("one-cycle", "constant")
