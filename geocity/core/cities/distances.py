@@ -27,15 +27,15 @@ class SiteSums:
 
     Attributes:
         city: int64 (sites,), the city of each site, rising; every city has a site.
-        patches: int64 (sites,), how many patches each has; at least one.
-        embedding: float64 (sites, d), sum of their embeddings.
+        embedding: float64 (sites, d), sum of the embeddings of all patches.
+        patches: int64 (sites,), how many patches each gave to `distance`; at least one.
         distance: float64 (sites, sites), sum of the Euclidean distances of every patch of one site
             to every patch of the other; a patch and itself are a pair of distance 0.
     """
 
     city: IntArray
-    patches: IntArray
     embedding: FloatArray
+    patches: IntArray
     distance: FloatArray
 
     @property
@@ -49,36 +49,54 @@ class SiteSums:
         return np.diff(self.starts, append=len(self.city))
 
 
-def site_sums(embeddings: NDArray[np.floating], site: IntArray, city_of_site: IntArray) -> SiteSums:
+def site_sums(
+    embeddings: NDArray[np.floating],
+    site: IntArray,
+    city_of_site: IntArray,
+    paired: IntArray | None = None,
+) -> SiteSums:
     """Sum embeddings by site, and distances by pair of sites.
 
-    Exact: every pair of patches is looked at. It is done in blocks, so that memory grows with the
-    number of sites and not with the square of the number of patches.
+    Every pair of patches is looked at, in blocks, so that memory grows with the number of sites and
+    not with the square of the number of patches. Time does grow with that square.
 
     Args:
         embeddings: (n, d).
         site: (n,), the site of each patch.
         city_of_site: (sites,), rising from 0 without a gap.
+        paired: patches whose distances are taken, at least one of each site; all where it is not
+            given, which is exact.
 
     Raises:
         ValueError: if the shapes do not fit, a site has no patch, or cities are out of order.
     """
-    sites = len(city_of_site)
     if embeddings.ndim != 2 or site.shape != embeddings.shape[:1]:
         raise ValueError(f"got embeddings {embeddings.shape} and sites {site.shape}")
-    patches = np.bincount(site, minlength=sites)
-    if len(patches) != sites or (patches == 0).any():
-        raise ValueError(f"{sites} sites must have a patch each, got {patches.tolist()}")
     steps = np.diff(city_of_site, prepend=-1)
     if not (np.isin(steps, (0, 1)).all() and steps[0] == 1):
         raise ValueError("cities must rise from 0 without a gap")
-    order = np.argsort(site, kind="stable")
-    values = embeddings[order].astype(np.float64)
-    first = np.concatenate([[0], np.cumsum(patches)[:-1]])
-    total = np.add.reduceat(values, first, axis=0)
+    values, _, starts = _by_site(embeddings, site, len(city_of_site))
+    total = np.add.reduceat(values, starts, axis=0)
+    chosen = np.arange(len(site)) if paired is None else paired
+    values, places, starts = _by_site(embeddings[chosen], site[chosen], len(city_of_site))
     return SiteSums(
-        city_of_site.astype(np.int64), patches, total, _pair_sums(values, site[order], sites)
+        city=city_of_site.astype(np.int64),
+        embedding=total,
+        patches=np.diff(starts, append=len(places)),
+        distance=_pair_sums(values, places, len(city_of_site)),
     )
+
+
+def _by_site(
+    embeddings: NDArray[np.floating], site: IntArray, sites: int
+) -> tuple[FloatArray, IntArray, IntArray]:
+    """Return embeddings and sites sorted by site, and the first patch of each site."""
+    patches = np.bincount(site, minlength=sites)
+    if len(patches) != sites or (patches == 0).any():
+        raise ValueError(f"{sites} sites must have a patch each, got {patches.tolist()}")
+    order = np.argsort(site, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(patches)[:-1]])
+    return embeddings[order].astype(np.float64), site[order], starts
 
 
 def _pair_sums(values: FloatArray, site: IntArray, sites: int) -> FloatArray:

@@ -56,6 +56,29 @@ def principal_plane(embeddings: NDArray[np.floating]) -> PlaneMap:
     return PlaneMap(centred @ axes, (float(first) / whole, float(second) / whole), centre, axes)
 
 
+def clear_of_each_other(places: FloatArray, width: float, height: float) -> FloatArray:
+    """Move labels as little as it takes for none to cover another.
+
+    Args:
+        places: (n, 2), the middles of the labels, in the order of who may stay.
+        width: of every label, in the unit of the places.
+        height: of every label.
+
+    Returns:
+        (n, 2), where they can stand.
+    """
+    steps = np.arange(-8, 9)
+    offsets = np.stack(np.meshgrid(steps * width / 2, steps * height / 2), axis=-1).reshape(-1, 2)
+    offsets = offsets[np.argsort(np.linalg.norm(offsets, axis=1), kind="stable")]
+    stand = np.zeros((0, 2))
+    for place in places:
+        tried = place + offsets  # the place itself first
+        apart = np.abs(tried[:, None] - stand) >= np.array([width, height]) * (1 - 1e-9)
+        free = apart.any(axis=2).all(axis=1)
+        stand = np.vstack([stand, tried[free.argmax()]])
+    return stand
+
+
 def spread_out(places: FloatArray, cells: int) -> IntArray:
     """Choose patches that cover a map evenly, one in each square of a lattice.
 

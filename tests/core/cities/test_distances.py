@@ -76,6 +76,16 @@ def test_blocks_change_nothing(monkeypatch):
     np.testing.assert_array_equal(parts.embedding, whole.embedding)
 
 
+def test_fewer_pairs_leave_the_mean_embedding_as_it_is():
+    embeddings, site, city_of_site = cities_of(5)
+    first = np.unique(site, return_index=True)[1]
+    sums = site_sums(embeddings, site, city_of_site, first)
+    whole = site_sums(embeddings, site, city_of_site)
+    np.testing.assert_array_equal(cosine_distances(sums), cosine_distances(whole))
+    alone = site_sums(embeddings[first], site[first], city_of_site)
+    np.testing.assert_allclose(energy_distances(sums), energy_distances(alone))
+
+
 def test_patches_that_are_equal_are_not_apart():
     embeddings = np.full((6, 512), 1e3, np.float32)
     sums = site_sums(embeddings, np.repeat([0, 1], 3), np.array([0, 1]))

@@ -1,7 +1,11 @@
 import numpy as np
 import pytest
 
-from geocity.core.cities.embedding_map import principal_plane, spread_out
+from geocity.core.cities.embedding_map import (
+    clear_of_each_other,
+    principal_plane,
+    spread_out,
+)
 
 
 def test_the_plane_shows_the_largest_spread():
@@ -31,6 +35,16 @@ def test_few_or_equal_patches_have_a_place(values):
 def test_no_patch_no_map():
     with pytest.raises(ValueError, match="no patch"):
         principal_plane(np.zeros((0, 3)))
+
+
+def test_labels_stand_clear_and_stay_where_they_can():
+    rng = np.random.default_rng(4)
+    places = np.vstack([rng.normal(0, 8, (45, 2)), [[500, 500]]])
+    stand = clear_of_each_other(places, 6, 3)
+    gap = np.abs(stand[:, None] - stand)
+    covers = (gap[..., 0] < 6 - 1e-6) & (gap[..., 1] < 3 - 1e-6)
+    assert covers.sum() == len(places)  # each itself alone
+    assert (stand[[0, -1]] == places[[0, -1]]).all()
 
 
 def test_pictures_are_spread_one_a_square():
