@@ -1,0 +1,105 @@
+"""Imagery for a web page: small, in Web Mercator, inside a data URI."""
+
+import contextlib
+import math
+from typing import Any
+
+import numpy as np
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.enums import ColorInterp, Resampling
+from rasterio.vrt import WarpedVRT
+from rasterio.warp import calculate_default_transform
+
+from geocity.errors import InputError
+from geocity.io.dashboard.pictures import MERCATOR, RGB, lon_lat, webp_uri
+from geocity.io.datasets import open_dataset, refuse_unplaced, root_cause
+from geocity.io.figures.style import stretch
+from geocity.io.rasters import AVERAGE_FROM
+from geocity.io.staging import PathLike
+
+MAX_SIDE_PX = 1600
+
+
+def imagery_overlay(path: PathLike, *, max_side_px: int = MAX_SIDE_PX) -> dict[str, Any]:
+    """Return a scene as a picture that a web map can lay over the ground.
+
+    The overviews of the file are used where there are any, and GDAL warps in pieces, so memory does
+    not grow with the scene. Bands of other types than uint8 are stretched between their 2nd and
+    98th percentile; what is not valid is transparent.
+
+    Args:
+        path: anything GDAL reads.
+        max_side_px: the longer side of the picture.
+
+    Returns:
+        `url` (a WebP data URI) and `bounds` in degrees, as a map layer of the page.
+
+    Raises:
+        InputError: if the scene cannot be read.
+        MissingCRSError: if it does not say where on Earth it lies.
+    """
+    with contextlib.ExitStack() as stack:
+        source = stack.enter_context(open_dataset(str(path)))
+        refuse_unplaced(source)
+        transform, cols, rows = _target(source, max_side_px)
+        shrink = max(source.width / cols, source.height / rows)
+        level = _overview_level(source.overviews(1), shrink)
+        if level is not None:
+            source = stack.enter_context(rasterio.open(str(path), overview_level=level))
+            shrink = max(source.width / cols, source.height / rows)
+        vrt = WarpedVRT(
+            source,
+            crs=MERCATOR,
+            transform=transform,
+            width=cols,
+            height=rows,
+            resampling=Resampling.average if shrink >= AVERAGE_FROM else Resampling.bilinear,
+            add_alpha=ColorInterp.alpha not in source.colorinterp,
+        )
+        with vrt:
+            picture = _read(vrt, _shown_bands(source), str(path))
+    bounds = rasterio.transform.array_bounds(rows, cols, transform)
+    return {"url": webp_uri(picture), "bounds": lon_lat(bounds)}
+
+
+def _target(source: Any, max_side_px: int) -> tuple[Any, int, int]:
+    """Return transform, columns and rows of the picture in Web Mercator."""
+    transform, cols, rows = calculate_default_transform(
+        source.crs, MERCATOR, source.width, source.height, *source.bounds
+    )
+    scale = max(1.0, max(cols, rows) / max_side_px)
+    shape = max(1, math.ceil(cols / scale - 1e-6)), max(1, math.ceil(rows / scale - 1e-6))
+    return transform @ Affine.scale(scale), *shape
+
+
+def _overview_level(factors: list[int], shrink: float) -> int | None:
+    """Return the coarsest overview that still has all the pixels that the picture needs."""
+    fitting = [level for level, factor in enumerate(factors) if factor <= shrink]
+    return fitting[-1] if fitting else None
+
+
+def _shown_bands(source: Any) -> list[int]:
+    meanings = list(source.colorinterp)
+    if all(color in meanings for color in RGB):
+        return [meanings.index(color) + 1 for color in RGB]
+    numbers = [n for n, m in enumerate(meanings, start=1) if m is not ColorInterp.alpha]
+    return numbers[:3] if len(numbers) >= 3 else numbers[:1]
+
+
+def _read(vrt: Any, bands: list[int], name: str) -> NDArray[np.uint8]:
+    """Return red, green, blue and alpha (4, rows, cols)."""
+    try:
+        pixels = vrt.read(bands)
+        valid = vrt.dataset_mask() > 0
+    except rasterio.errors.RasterioError as error:
+        raise InputError(
+            f"{name} cannot be read: {root_cause(error)}; the file is probably damaged or cut "
+            "short, so copy or download it again."
+        ) from error
+    if pixels.dtype.kind == "f":
+        valid &= np.isfinite(pixels).all(axis=0)
+    color = np.moveaxis(stretch(pixels, valid), -1, 0)
+    alpha = np.where(valid, np.uint8(255), np.uint8(0))
+    return np.concatenate([np.where(valid, color, np.uint8(0)), alpha[None]])
