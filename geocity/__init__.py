@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from geocity.tools.check import check
     from geocity.tools.classify import classify
     from geocity.tools.clean import clean
+    from geocity.tools.dashboard import dashboard
     from geocity.tools.demo import demo
     from geocity.tools.evaluate import evaluate
     from geocity.tools.export_chips import export_chips
@@ -37,6 +38,7 @@ __all__ = [
     "check",
     "classify",
     "clean",
+    "dashboard",
     "demo",
     "evaluate",
     "export_chips",

@@ -23,6 +23,7 @@ COMMANDS = (
     "change",
     "indicators",
     "assess",
+    "dashboard",
 )
 """In the order of the work, which is the order of ``geocity --help``."""
 

@@ -1,0 +1,129 @@
+"""``geocity dashboard``."""
+
+import datetime
+from pathlib import Path
+
+import click
+
+from geocity.cli.console import Console
+from geocity.cli.options import out_option, overwrite_option, tool_command
+from geocity.tools.dashboard_options import MAX_VECTORS, DashboardOptions
+
+
+def _days(
+    _context: click.Context, _option: click.Parameter, values: tuple[datetime.datetime, ...]
+) -> tuple[datetime.date, ...]:
+    return tuple(value.date() for value in values)
+
+
+@tool_command("dashboard")
+@click.argument("slums", nargs=-1, required=True)
+@out_option("the page (.html)")
+@click.option(
+    "--scene",
+    "scenes",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Imagery to lay under the outlines; give it once a scene.",
+)
+@click.option("--change", type=click.Path(path_type=Path), help="What `geocity change` wrote.")
+@click.option(
+    "--indicators",
+    type=click.Path(path_type=Path),
+    help="What `geocity indicators` wrote (.csv or .gpkg).",
+)
+@click.option(
+    "--units", help='Outlines of the wards or other units, FILE or "FILE|layername=NAME".'
+)
+@click.option(
+    "--assessment",
+    "assessments",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="What `geocity assess estimate` wrote; give it once a date.",
+)
+@click.option(
+    "--date",
+    "dates",
+    multiple=True,
+    type=click.DateTime(["%Y-%m-%d"]),
+    callback=_days,
+    metavar="YYYY-MM-DD",
+    help="Date of the image, once for each layer of SLUMS.  [default: what they say]",
+)
+@click.option(
+    "--scene-date",
+    "scene_dates",
+    multiple=True,
+    type=click.DateTime(["%Y-%m-%d"]),
+    callback=_days,
+    metavar="YYYY-MM-DD",
+    help="Date of the scene, once for each.  [default: what they say]",
+)
+@click.option(
+    "--unit-field", metavar="FIELD", help="Holds the names.  [default: one called ward, name …]"
+)
+@click.option(
+    "--slum-class",
+    metavar="NAME|VALUE",
+    help="The class that means slum.  [default: the one called so, or the only one]",
+)
+@click.option("--title", default=DashboardOptions().title, show_default=True, help="The heading.")
+@click.option(
+    "--method-note",
+    default="",
+    metavar="TEXT|FILE",
+    help="What readers should know of how the map was made.",
+)
+@click.option("--credit", default="", metavar="TEXT", help="Whose imagery it is.")
+@click.option(
+    "--max-vectors",
+    type=click.IntRange(min=0),
+    default=MAX_VECTORS,
+    show_default=True,
+    metavar="N",
+    help="Layers with more polygons are drawn as a picture.",
+)
+@overwrite_option
+def command(
+    console: Console,
+    slums: tuple[str, ...],
+    out: Path,
+    scenes: tuple[Path, ...],
+    change: Path | None,
+    indicators: Path | None,
+    units: str | None,
+    assessments: tuple[Path, ...],
+    overwrite: bool,
+    **options: object,
+) -> None:
+    """Make the slum tracker: one web page that opens from disk and needs no network.
+
+    SLUMS are layers of outlines, one a date or with a field `date`. Where a file holds several and
+    not all of them are meant, name one as "FILE|layername=NAME". Whatever else is given is shown
+    as well: imagery to swipe between, growth and loss, figures by ward, and how far to trust them.
+
+    \b
+    Example:
+      geocity dashboard sample_data/slums_2015.gpkg sample_data/slums_2025.gpkg \\
+        --date 2015-02-14 --date 2025-02-09 --units sample_data/wards.gpkg \\
+        --scene sample_data/scene_2015.tif --scene sample_data/scene_2025.tif \\
+        -o slum_tracker.html
+    """  # noqa: D301 - click wants the character
+    from geocity.tools.dashboard import DashboardInputs, dashboard
+
+    result = dashboard(
+        slums,
+        out=out,
+        inputs=DashboardInputs(
+            scenes=scenes,
+            change=change,
+            indicators=indicators,
+            units=units,
+            assessments=assessments,
+        ),
+        options=DashboardOptions(**options),  # type: ignore[arg-type]  # click made them
+        overwrite=overwrite,
+        progress=console.progress,
+    )
+    console.result(result)
