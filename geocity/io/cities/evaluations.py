@@ -195,6 +195,9 @@ def city_evaluation_table(report: Mapping[str, Any]) -> str:
         for line in lines
     )
     parts = [table, _sites_sentence(report), *_sureness_sentences(report), _pairs_sentence(report)]
+    if report.get("colour_baseline"):
+        told = (f"{value:.3f} ({part})" for part, value in report["colour_baseline"].items())
+        parts.append(f"Colour histograms alone, in training: balanced {', '.join(told)}.")
     if report["cue_audit"] is not None:
         parts.append(_audit_lines(report["cue_audit"]))
     return "\n\n".join(part for part in parts if part)

@@ -34,6 +34,9 @@ from geocity.tools.city.evaluate_options import CityEvaluateOptions
 
 logger = logging.getLogger(__name__)
 
+COLOUR_BASELINE = "colour histograms alone, balanced accuracy"
+"""What `train` calls the figures of its baseline in the model's metrics."""
+
 
 @dataclass(frozen=True, slots=True)
 class CityEvaluation:
@@ -158,9 +161,9 @@ def _about(
             "patches_of_unknown_cities": strangers,
         },
     }
-    baseline = package.contract.metrics.get("colour_baseline")
+    baseline = package.contract.metrics.get(COLOUR_BASELINE)
     if baseline is not None:
-        about["colour_baseline_of_training"] = baseline
+        about["colour_baseline"] = baseline
     return about
 
 

@@ -113,6 +113,7 @@ def test_the_table_speaks_of_independent_sites(done):
     assert "6 independent sites in this part" in done.table
     assert "What it lives off (30 patches)" in done.table
     assert "too few sites to promise it" in done.table
+    assert "Colour histograms alone, in training: balanced 0.350 (test)." in done.table
     assert "an unknown city is noticed" in done.table.lower()
 
 
