@@ -1,9 +1,8 @@
 """Growth, loss and persistence of drawn outlines, by exact overlay.
 
-All outlines are in one equal-area CRS in metres (`core.equal_area`), so areas are plane areas and
-pieces add up to the whole. The tolerance means what it means for cells (`core.change_cells`):
-growth counts where it is farther than *t* from what was slum before, or within *t* of growth that
-is.
+All outlines are in one plane in metres (`core.outline_plane`); what is measured there adds up. The
+tolerance means what it means for cells (`core.change_cells`): growth counts where it is farther
+than *t* from what was slum before, or within *t* of growth that is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,10 +13,12 @@ import shapely
 from numpy.typing import NDArray
 
 from geocity.core.change_matrix import ChangeMatrix
+from geocity.core.outline_plane import Measure
 from geocity.core.settlement_history import Overlaps
 
 Polygons = NDArray[np.object_]
 
+_PLANE: Measure = shapely.area
 _CRUMB_M2 = 1e-3
 """Pieces below a few square centimetres are what float arithmetic leaves along a shared edge."""
 _ARC_SLACK = 1.01
@@ -92,6 +93,7 @@ def compare_outlines(
     *,
     tolerance_m: float = 0.0,
     min_area_m2: float = 0.0,
+    measure: Measure = _PLANE,
 ) -> OutlineChange:
     """Overlay two dates.
 
@@ -100,15 +102,20 @@ def compare_outlines(
         after: what is slum.
         tolerance_m: how far edges may lie apart without being change.
         min_area_m2: smallest patch of growth or loss that counts.
+        measure: gives areas in m².
     """
-    growth, absorbed_growth_m2 = _counting(before, after, tolerance_m, min_area_m2)
-    loss, absorbed_loss_m2 = _counting(after, before, tolerance_m, min_area_m2)
+    growth, absorbed_growth_m2 = _counting(before, after, tolerance_m, min_area_m2, measure)
+    loss, absorbed_loss_m2 = _counting(after, before, tolerance_m, min_area_m2, measure)
     persistent = parts_of(shapely.intersection(before, after), _CRUMB_M2)
     return OutlineChange(growth, loss, persistent, absorbed_growth_m2, absorbed_loss_m2)
 
 
 def _counting(
-    old: shapely.Geometry, new: shapely.Geometry, tolerance_m: float, min_area_m2: float
+    old: shapely.Geometry,
+    new: shapely.Geometry,
+    tolerance_m: float,
+    min_area_m2: float,
+    measure: Measure,
 ) -> tuple[Polygons, float]:
     """Return what is in the new one and not in the old one, and the area left out."""
     raw = shapely.difference(new, old)
@@ -118,10 +125,17 @@ def _counting(
         core = shapely.multipolygons(parts_of(far, _CRUMB_M2))
         around = shapely.buffer(core, tolerance_m * _ARC_SLACK, quad_segs=16)
         kept = shapely.intersection(raw, around)
+    parts = parts_of(kept, _CRUMB_M2)
     # Areas are measured, limits are round numbers: a hair below counts as equal.
-    parts = parts_of(kept, max(_CRUMB_M2, min_area_m2 * (1 - 1e-9)))
-    left_out = max(0.0, float(shapely.area(raw) - shapely.area(parts).sum()))
-    return parts, left_out if left_out > _CRUMB_M2 else 0.0
+    parts = parts[measure(parts) >= min_area_m2 * (1 - 1e-9)]
+    left_out_m2 = measured(raw, measure) - float(measure(parts).sum())
+    # What float arithmetic leaves is neither absorbed nor anything else.
+    return parts, left_out_m2 if tolerance_m or min_area_m2 or left_out_m2 > _CRUMB_M2 else 0.0
+
+
+def measured(geometry: shapely.Geometry, measure: Measure) -> float:
+    """Return the area of all polygons of a geometry together."""
+    return float(measure(parts_of(geometry)).sum())
 
 
 def overlay_matrix(
@@ -130,6 +144,7 @@ def overlay_matrix(
     area: shapely.Geometry,
     names: Sequence[str],
     background: str,
+    measure: Measure = _PLANE,
 ) -> ChangeMatrix:
     """Return the from-to matrix of outlines by class; what no class has is background.
 
@@ -139,6 +154,7 @@ def overlay_matrix(
         area: the ground that counts.
         names: all classes but background.
         background: what to call the rest.
+        measure: gives areas in m².
     """
     empty = shapely.Polygon()
     size = len(names) + 1
@@ -146,19 +162,21 @@ def overlay_matrix(
     for i, one in enumerate(names, start=1):
         for j, other in enumerate(names, start=1):
             shared = shapely.intersection(before.get(one, empty), after.get(other, empty))
-            table[i, j] = shapely.area(shared)
+            table[i, j] = measured(shared, measure)
     for i, name in enumerate(names, start=1):
         # What goes to or comes from no class is the rest, so that the sums are exact.
-        table[i, 0] = max(0.0, shapely.area(before.get(name, empty)) - table[i, 1:].sum())
-        table[0, i] = max(0.0, shapely.area(after.get(name, empty)) - table[1:, i].sum())
-    table[0, 0] = max(0.0, shapely.area(area) - table.sum())
+        was_m2 = measured(before.get(name, empty), measure)
+        is_m2 = measured(after.get(name, empty), measure)
+        table[i, 0] = max(0.0, was_m2 - table[i, 1:].sum())
+        table[0, i] = max(0.0, is_m2 - table[1:, i].sum())
+    table[0, 0] = max(0.0, measured(area, measure) - table.sum())
     return ChangeMatrix((background, *names), table)
 
 
-def overlaps_of(before: Polygons, after: Polygons) -> Overlaps:
+def overlaps_of(before: Polygons, after: Polygons, measure: Measure = _PLANE) -> Overlaps:
     """Return where the settlements of two dates overlap."""
     first, second = shapely.STRtree(after).query(before, predicate="intersects")
-    area_m2 = shapely.area(shapely.intersection(before[first], after[second]))
+    area_m2 = measure(np.asarray(shapely.intersection(before[first], after[second])))
     real = area_m2 > _CRUMB_M2
     return Overlaps.summed([Overlaps(first[real], second[real], area_m2[real])])
 

@@ -14,7 +14,7 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
-from geocity.core.equal_area import equal_area_crs, turned
+from geocity.core.equal_area import turned
 from geocity.core.outline_cells import outline_grid, outline_reader
 from geocity.core.outline_change import (
     OutlineChange,
@@ -26,6 +26,7 @@ from geocity.core.outline_change import (
     owners,
     parts_of,
 )
+from geocity.core.outline_plane import true_areas, working_plane
 from geocity.core.settlement_history import DatedSettlements, identities_of, settlement_history
 from geocity.core.slum_classes import choose_slum_class
 from geocity.errors import ClassTableError, InputError, NoOverlapError
@@ -59,8 +60,8 @@ class _Outlines:
 class OutlineComparison:
     """Polygon layers compared, ready to be written.
 
-    The overlay is exact, in a Lambert azimuthal equal-area CRS around the data; results go back to
-    the CRS of the first layer.
+    The overlay is exact, in the CRS of the first layer where that is true to distance, else in the
+    UTM zone; results come in the CRS of the first layer.
 
     Args:
         maps: the layers, from the oldest to the newest.
@@ -73,6 +74,7 @@ class OutlineComparison:
         frames = [_read(each) for each in maps]
         self.crs = pyproj.CRS(frames[0].crs)
         self._plane = _plane(frames)
+        self._measure = true_areas(self._plane)
         outlines = [
             _outlines(each, frame, self._plane) for each, frame in zip(maps, frames, strict=True)
         ]
@@ -90,13 +92,17 @@ class OutlineComparison:
         self._settlements = [parts_of(slum) for slum in self._slums]
         self._changes = [
             compare_outlines(
-                before, after, tolerance_m=options.tolerance_m, min_area_m2=options.min_area_m2
+                before,
+                after,
+                tolerance_m=options.tolerance_m,
+                min_area_m2=options.min_area_m2,
+                measure=self._measure,
             )
             for before, after in itertools.pairwise(self._slums)
         ]
         self._history = settlement_history(
-            [shapely.area(parts) for parts in self._settlements],
-            [overlaps_of(*pair) for pair in itertools.pairwise(self._settlements)],
+            [self._measure(parts) for parts in self._settlements],
+            [overlaps_of(*pair, self._measure) for pair in itertools.pairwise(self._settlements)],
             options.history,
         )
 
@@ -121,11 +127,6 @@ class OutlineComparison:
                     )
             return areal(area)
         boxes = [shapely.box(*shapely.total_bounds(o.polygons)) for o in outlines if len(o.names)]
-        if not boxes:
-            raise InputError(
-                "No layer has an outline, so nobody knows which ground they speak of; give the "
-                "imaged area (--area)."
-            )
         for (one, box), (other, next_box) in itertools.pairwise(
             zip([o for o in outlines if len(o.names)], boxes, strict=True)
         ):
@@ -162,9 +163,11 @@ class OutlineComparison:
             from_date=former[0],
             to_date=latter[0],
             slum=self._slum,
-            matrix=overlay_matrix(former[1], latter[1], self._area, self._names, _BACKGROUND),
-            growth_m2=float(shapely.area(change.growth).sum()),
-            loss_m2=float(shapely.area(change.loss).sum()),
+            matrix=overlay_matrix(
+                former[1], latter[1], self._area, self._names, _BACKGROUND, self._measure
+            ),
+            growth_m2=float(self._measure(change.growth).sum()),
+            loss_m2=float(self._measure(change.loss).sum()),
             absorbed_growth_m2=change.absorbed_growth_m2,
             absorbed_loss_m2=change.absorbed_loss_m2,
             grid={"crs": self._plane.to_string(), "how": "exact overlay of outlines"},
@@ -197,7 +200,7 @@ class OutlineComparison:
             )
             identities = identities_of(before, after, former[2], latter[2])
             dates = former[0], latter[0]
-            yield change_batch(kind, self._on_map(pieces), shapely.area(pieces), dates, identities)
+            yield change_batch(kind, self._on_map(pieces), self._measure(pieces), dates, identities)
 
     def _settlement_batches(self) -> Iterator[Batch]:
         former: tuple[Polygons, DatedSettlements] | None = None
@@ -220,7 +223,9 @@ class OutlineComparison:
     def _on_map(self, polygons: Polygons) -> Polygons:
         if not len(polygons) or self._plane == self.crs:
             return polygons
-        return turned(polygons, self._plane, self.crs)
+        back = turned(polygons, self._plane, self.crs)
+        # Corners move by a hair: a very thin piece may then cross itself.
+        return np.array([_whole(each) for each in back], dtype=object)
 
 
 def _read(each: DatedMap) -> geopandas.GeoDataFrame:
@@ -235,19 +240,25 @@ def _read(each: DatedMap) -> geopandas.GeoDataFrame:
 
 
 def _plane(frames: Sequence[geopandas.GeoDataFrame]) -> pyproj.CRS:
-    """Return the equal-area CRS for all layers together."""
-    crs = pyproj.CRS(frames[0].crs)
-    if crs.geodetic_crs is None:  # a local one that nothing relates to the Earth
-        return crs
+    """Return the plane for all layers together, that of the first one where it can be."""
     frame = next((frame for frame in frames if len(frame)), None)
     if frame is None:
-        return crs
+        raise InputError("No layer has an outline: there is nothing to compare; check the layers.")
+    if frame is not frames[0]:
+        frame = frame.to_crs(frames[0].crs)
     try:
-        return equal_area_crs(frame)
+        return working_plane(frame)
     except ValueError as error:
         raise InputError(
             f"The outlines cannot be measured: {error}; assign the right CRS to the layers."
         ) from error
+
+
+def _whole(polygon: shapely.Polygon) -> shapely.Polygon:
+    """Return a valid polygon: the largest part where one came apart."""
+    if polygon.is_valid:
+        return polygon
+    return max(parts_of(shapely.make_valid(polygon)), key=shapely.area)
 
 
 def _outlines(each: DatedMap, frame: geopandas.GeoDataFrame, plane: pyproj.CRS) -> _Outlines:
