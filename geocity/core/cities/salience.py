@@ -47,12 +47,12 @@ class ClassSalience:
         layer: of the network.
         class_name: of the ground.
         relevance: share of what speaks for the city, 0 to 1.
-        low: lower end of its 95 % interval, from drawing images (not patches) anew; None where a
-            single image leaves nothing to draw.
+        low: lower end of its 95 % interval, from drawing places (not patches) anew; None where a
+            single place leaves nothing to draw.
         high: upper end.
         area: share of the ground.
         patches: number of patches behind it.
-        images: number of images behind it: the independent units.
+        places: number of places behind it: the independent units.
     """
 
     city: str
@@ -63,7 +63,7 @@ class ClassSalience:
     high: float | None
     area: float
     patches: int
-    images: int
+    places: int
 
     @property
     def lift(self) -> float | None:
@@ -129,13 +129,13 @@ class SalienceTally:
         self.left_out = 0
 
     def add(
-        self, city: str, image: str, layer: str, relevance: Maps, positions: NDArray[np.uint8]
+        self, city: str, place: str, layer: str, relevance: Maps, positions: NDArray[np.uint8]
     ) -> None:
         """Take one patch at one layer.
 
         Args:
             city: that the map speaks for.
-            image: that the patch was cut from; patches of one image are no independent witnesses.
+            place: that the patch was cut from; patches of one place are no independent witnesses.
             layer: of the network.
             relevance: the map, shape (rows, cols).
             positions: as in `patch_shares`.
@@ -144,15 +144,15 @@ class SalienceTally:
         if shares is None:
             self.left_out += 1
         else:
-            self._found[city, layer].append((image, shares))
+            self._found[city, layer].append((place, shares))
 
     def rows(self) -> Iterator[ClassSalience]:
         """Yield the salience of every class, city and layer, in the order they came."""
         for (city, layer), found in self._found.items():
-            images = [image for image, _ in found]
+            places = [place for place, _ in found]
             relevance = np.array([shares.relevance for _, shares in found])
             area = np.array([shares.area for _, shares in found])
-            ends = _interval(relevance, images, self._seed)
+            ends = _interval(relevance, places, self._seed)
             for position, name in enumerate(self.class_names):
                 low, high = (None, None) if ends is None else ends[:, position].tolist()
                 yield ClassSalience(
@@ -164,18 +164,18 @@ class SalienceTally:
                     high=high,
                     area=float(area[:, position].mean()),
                     patches=len(found),
-                    images=len(set(images)),
+                    places=len(set(places)),
                 )
 
 
 def _interval(
-    shares: NDArray[np.float64], images: Sequence[str], seed: int
+    shares: NDArray[np.float64], places: Sequence[str], seed: int
 ) -> NDArray[np.float64] | None:
-    """Return the interval of mean shares when images are drawn anew, shape (2, classes)."""
-    names, group = np.unique(np.asarray(images), return_inverse=True)
+    """Return the interval of mean shares when places are drawn anew, shape (2, classes)."""
+    names, group = np.unique(np.asarray(places), return_inverse=True)
     if len(names) < 2:
         return None
-    # Sums and counts of an image are enough: a mean over drawn patches is a ratio of theirs.
+    # Sums and counts of a place are enough: a mean over drawn patches is a ratio of theirs.
     sums = np.zeros((len(names), shares.shape[1]))
     np.add.at(sums, group, shares)
     counts = np.bincount(group)

@@ -20,6 +20,7 @@ from geocity.core.cities.faithfulness import (
     ranks,
 )
 from geocity.core.cities.heat import Maps
+from geocity.errors import ModelError
 from geocity.models.cities.cams import heat_maps, redrawn_head
 from geocity.models.cities.inference import CityModel
 from geocity.models.relevance import Start
@@ -107,7 +108,13 @@ def _redrawn_maps(
     drawn = []
     for draw in range(options.draws):
         with redrawn_head(model.network, classes, options.seed + draw):
-            drawn.append(_maps(model, image, target, method, options))
+            try:
+                drawn.append(_maps(model, image, target, method, options))
+            except ModelError:
+                # This network conserves relevance, as its own head showed; by chance nothing in the
+                # drawn one raises this city, so there is no map to compare.
+                flat = np.zeros(image.shape[-2:], np.float32)
+                drawn.append(dict.fromkeys(options.layers, flat))
     return {name: np.stack([maps[name] for maps in drawn]) for name in options.layers}
 
 

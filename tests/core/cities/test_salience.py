@@ -69,12 +69,12 @@ def test_every_patch_of_a_city_has_one_vote():
     roof, road = tally.rows()
     assert (roof.relevance, road.relevance) == (0.75, 0.25)
     assert (roof.area, roof.lift) == (0.5, 1.5)
-    assert (roof.patches, roof.images, tally.left_out) == (2, 2, 1)
+    assert (roof.patches, roof.places, tally.left_out) == (2, 2, 1)
     assert roof.low == 0.5
     assert roof.high == 1.0
 
 
-def test_one_image_gives_no_interval_and_an_absent_class_no_lift():
+def test_one_place_gives_no_interval_and_an_absent_class_no_lift():
     tally = SalienceTally(["roof", "road"], seed=0)
     for _ in range(3):
         tally.add("Riga", "a", "layer4", np.ones((2, 2)), np.zeros((2, 2), np.uint8))
@@ -84,13 +84,13 @@ def test_one_image_gives_no_interval_and_an_absent_class_no_lift():
     assert road.sentence.endswith("cover 0 % of the ground")
 
 
-def test_the_interval_comes_from_images_not_from_patches():
-    """Many patches of two images that agree within themselves: as wide as two images allow."""
+def test_the_interval_comes_from_places_not_from_patches():
+    """Many patches of two places that agree within themselves: as wide as two places allow."""
     tally = SalienceTally(["roof", "road"], seed=3)
     halves = np.array([[0, 1]], np.uint8)
-    for image, roofs in (("a", 0.9), ("b", 0.1)):
+    for place, roofs in (("a", 0.9), ("b", 0.1)):
         for _ in range(50):
-            tally.add("Oslo", image, "layer2", np.array([[roofs, 1 - roofs]]), halves)
+            tally.add("Oslo", place, "layer2", np.array([[roofs, 1 - roofs]]), halves)
     roof = next(tally.rows())
     assert (roof.low, roof.high) == (pytest.approx(0.1), pytest.approx(0.9))
 

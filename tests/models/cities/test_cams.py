@@ -6,88 +6,14 @@ import numpy as np
 import pytest
 import timm
 import torch
-from torch import nn
 
-from geocity.core.cities.contract import CityContract
 from geocity.core.cities.heat import salient
 from geocity.errors import InputError, MissingDependencyError, ModelError
 from geocity.models.cities.cams import METHODS, heat_maps, redrawn_head
-from geocity.models.cities.inference import CityModel
 from geocity.models.cities.map_measures import MeasureOptions, measure
+from tests.glyph_cities import SIDE, glyph_model, glyphs
 
-SIDE = 32
-CHANNELS = 16
 STAGES = ("layer1", "layer2", "layer3", "layer4")
-
-
-class Stage(nn.Module):
-    """Hands on half of what it gets through a convolution, and the rest beside it."""
-
-    def __init__(self, stride):
-        super().__init__()
-        self.conv = nn.Conv2d(CHANNELS, CHANNELS, 1, bias=False)
-        self.pool = nn.AvgPool2d(stride) if stride > 1 else nn.Identity()
-        with torch.no_grad():
-            self.conv.weight.copy_(torch.eye(CHANNELS)[:, :, None, None] / 2)
-
-    def forward(self, x):
-        return self.pool(torch.relu(self.conv(x)) + x)
-
-
-class GlyphNetwork(nn.Module):
-    """Two cities: red squares make one, green squares the other. Built by hand, exactly known."""
-
-    def __init__(self):
-        super().__init__()
-        self.stem = nn.Conv2d(3, CHANNELS, 1, bias=False)
-        self.layer1, self.layer2 = Stage(1), Stage(1)
-        self.layer3, self.layer4 = Stage(2), Stage(2)
-        self.fc = nn.Linear(CHANNELS, 2)
-        # Half of the channels see red that is not green, the others green that is not red.
-        side = torch.tensor([1.0, -1.0]).repeat_interleave(CHANNELS // 2)
-        with torch.no_grad():
-            sees = 4 * side[:, None] * torch.tensor([1.0, -1.0, 0.0])
-            self.stem.weight.copy_(sees[:, :, None, None])
-            self.fc.weight.copy_(torch.stack([side, -side]) * 6 / CHANNELS)
-            self.fc.bias.zero_()
-
-    def forward(self, x):
-        x = torch.relu(self.stem(x))
-        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
-        return self.fc(x.mean((2, 3)))
-
-
-def glyph_model(network=None):
-    contract = CityContract(
-        backbone="by-hand",
-        cities=(("RED", "Redville"), ("GRN", "Greenton")),
-        bands=("Red", "Green", "Blue"),
-        dtype="uint8",
-        value_range=(0, 255),
-        patch_m=None,
-        cell_size_m=None,
-        input_px=SIDE,
-        mean=(0.0, 0.0, 0.0),
-        std=(1.0, 1.0, 1.0),
-        per_image=False,
-    )
-    return CityModel(contract, network or GlyphNetwork())
-
-
-def glyphs(red=(2, 2), green=(20, 18), sizes=(8, 6)):
-    """Grey ground with a red and a smaller green square: (1, 3, 32, 32), and their masks."""
-    image = torch.full((1, 3, SIDE, SIDE), 100.0)
-    masks = []
-    for (row, col), size, color in (
-        (red, sizes[0], (220, 60, 60)),
-        (green, sizes[1], (60, 220, 60)),
-    ):
-        place = (slice(row, row + size), slice(col, col + size))
-        image[(0, slice(None), *place)] = torch.tensor(color, dtype=torch.float32)[:, None, None]
-        mask = np.zeros((SIDE, SIDE), bool)
-        mask[place] = True
-        masks.append(mask)
-    return image, masks
 
 
 @pytest.mark.parametrize("city", [0, 1])
