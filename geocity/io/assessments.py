@@ -58,7 +58,8 @@ def assessment_report(content: Figures, remarks: Sequence[str] = ()) -> str:
     names = [str(name) for name in content["classes"]]
     confidence = content["confidence"]
     about = content["map"]
-    day = f", {content['date']}" if content["date"] else ""
+    days = [day for day in (about["from_date"], content["date"]) if day]
+    day = f", {' to '.join(days)}" if days else ""
     lines = [
         f"# Accuracy of {about['source']}{day}",
         "",

@@ -8,7 +8,6 @@
 - table `design`: how the sample was drawn.
 """
 
-import datetime
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -62,12 +61,6 @@ class SampleDesign:
     area_m2: NDArray[np.float64]
     units: NDArray[np.int64]
     about: Mapping[str, str]
-
-    @property
-    def date(self) -> datetime.date | None:
-        """Return the date of the map, where it has one."""
-        text = self.about.get("date", "")
-        return datetime.date.fromisoformat(text) if text else None
 
 
 class _PointLayer(Layer):

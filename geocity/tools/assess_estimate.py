@@ -115,6 +115,7 @@ def assess_estimate(
             **assessment_figures(estimated, design.classes.names, options.confidence),
             "map": {
                 "source": design.about.get("source", ""),
+                "from_date": design.about.get("from_date") or None,
                 "points": int(estimated.units.sum()),
                 "unanswered": int((answered.reference < 0).sum()),
                 "allocation": design.about.get("allocation", ""),

@@ -216,11 +216,31 @@ def _units(
             )
         except ValueError as error:
             raise InputError(f"{wanted} points are too few: {error}.") from error
+        if options.allocation == "recommended":
+            _tell_floor(table, cells, units, options.min_per_class)
         # Rounding may leave a rare class with a single unit where all is shared by area.
         units = np.maximum(units, np.where(cells > 0, _LEAST_UNITS, 0))
     shown = ", ".join(f"{c.name} {n}" for c, n in zip(table, units, strict=True))
     logger.info("%d points: %s.", units.sum(), shown)
     return units
+
+
+def _tell_floor(
+    table: ClassTable, cells: NDArray[np.int64], units: NDArray[np.int64], floor: int
+) -> None:
+    low = [
+        f"{c.name} {n}"
+        for c, n, there in zip(table, units, cells, strict=True)
+        if n < min(floor, there)
+    ]
+    if low:
+        logger.warning(
+            "%d points do not allow %d in every class: %s. Ask for more points (a smaller "
+            "--standard-error, or --units) where these classes matter.",
+            units.sum(),
+            floor,
+            ", ".join(low),
+        )
 
 
 def _chosen_units(
@@ -266,12 +286,15 @@ def _found(
 
 
 def _about(source: ClassRaster, options: SampleOptions) -> dict[str, str]:
-    date = parse_date(source.tags.get("ACQUISITION_DATE", ""))
+    tags = source.tags
+    # A map of change holds for two dates; what is there now holds for the later one.
+    date = parse_date(tags.get("ACQUISITION_DATE", "") or tags.get("TO_DATE", ""))
     step = f"reference sample: {options.allocation}, seed {options.seed}"
     return {
         "source": source.path.name,
         "date": date.isoformat() if date else "",
+        "from_date": tags.get("FROM_DATE", ""),
         "seed": str(options.seed),
         "allocation": "chosen by class" if options.class_units else options.allocation,
-        "history": with_step(source.tags, step)["GEOCITY_HISTORY"],
+        "history": with_step(tags, step)["GEOCITY_HISTORY"],
     }

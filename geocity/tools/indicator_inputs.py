@@ -87,6 +87,7 @@ def with_coverage(
     Args:
         dates: oldest first.
         covered: scenes or polygons, one for all dates or one each; none: what the sources say.
+            Of sources that say it themselves, only what lies in both counts.
         plane: that the dates are in.
         progress: told of the rows of rasters.
 
@@ -111,7 +112,14 @@ def with_coverage(
     areas = [_read_coverage(path, plane, progress) for path in covered]
     if len(areas) == 1:
         areas *= len(dates)
-    return [SlumsOnDate(d.date, d.outlines, a) for d, a in zip(dates, areas, strict=True)]
+    return [
+        SlumsOnDate(
+            slums.date,
+            slums.outlines,
+            area if slums.covered is None else shapely.intersection(area, slums.covered),
+        )
+        for slums, area in zip(dates, areas, strict=True)
+    ]
 
 
 def _read_coverage(path: PathLike, plane: Plane, progress: Progress) -> shapely.Geometry:

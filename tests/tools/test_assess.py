@@ -282,6 +282,27 @@ def test_cells_of_uneven_size_are_told(tmp_path, caplog):
     assert "equal-area CRS" in caplog.text
 
 
+def test_a_map_of_change_tells_both_dates_and_a_floor_that_gives_way(tmp_path, caplog):
+    names = ("background", "persistent", "growth", "loss")
+    values = np.repeat(np.arange(4, dtype=np.uint8), (6000, 2500, 1000, 500)).reshape(100, 100)
+    grid = Grid(UTM, Affine(10, 0, 400_000, 0, -10, 2_100_000), values.shape)
+    path = tmp_path / "change.tif"
+    tags = {"FROM_DATE": "2015-02-14", "TO_DATE": "2025-02-09"}
+    with create_class_raster(path, grid, ClassTable.named(names), tags=tags) as sink:
+        sink.write(values, grid.window)
+    sample = assess_sample(path, out=tmp_path / "s.gpkg", options=SampleOptions(units=120))
+    assert "do not allow 50 in every class: background 30" in caplog.text
+    key = answer_key(sample)
+    answer(sample, {p: names[3 if v == 2 and p % 5 == 0 else v] for p, v in key.items()})
+    folder = assess_estimate(sample, out=tmp_path / "a")
+    found = json.loads((folder / "assessment.json").read_text(encoding="utf-8"))
+    assert (found["map"]["from_date"], found["date"]) == ("2015-02-14", "2025-02-09")
+    growth = found["area_m2"]["growth"]
+    assert growth["low"] < growth["estimate"] < growth["mapped"]
+    report = (folder / "report.md").read_text(encoding="utf-8")
+    assert "change.tif, 2015-02-14 to 2025-02-09" in report
+
+
 def test_units_need_the_very_map_and_may_not_overlap(city, tmp_path):
     sample = answered(assess_sample(city, out=tmp_path / "s.gpkg", options=SampleOptions(units=60)))
     wards = tmp_path / "wards.gpkg"

@@ -106,6 +106,11 @@ def test_a_raster_says_what_it_covers(tmp_path, wards):
     covered = [float(row["covered"]) for row in (west, east, total)]
     assert covered == pytest.approx([1, 0.5, 0.75], abs=2e-6)
     assert east["slum_m2"] == "0.0"
+    area = layer(tmp_path / "area.gpkg", [at(0, 0, 2000, 500)])
+    options = IndicatorOptions(covered=(area,))
+    table = indicators([source], units=wards, out=tmp_path / "u.csv", options=options)
+    covered = [float(row["covered"]) for row in read(table)]
+    assert covered == pytest.approx([0.5, 0.25, 0.375], abs=2e-6)
 
 
 def test_sources_of_one_date_are_put_together(tmp_path, wards):
@@ -280,6 +285,14 @@ def test_what_does_not_fit_is_refused(tmp_path, wards):
     far = layer(tmp_path / "far.gpkg", [at(90_000, 0, 90_100, 100)])
     with pytest.raises(NoOverlapError, match="same city"):
         indicators([far], units=wards, out=tmp_path / "t.csv", options=dated)
+    with pytest.raises(InputError, match="does not exist"):
+        indicators([slums], units=tmp_path / "none.gpkg", out=tmp_path / "t.csv", options=dated)
+    nowhere = layer(tmp_path / "w.gpkg", [at(0, 0, 9, 9)], crs='LOCAL_CS["site"]', name=["a"])
+    with pytest.raises(InputError, match="cannot be measured"):
+        indicators([slums], units=nowhere, out=tmp_path / "t.csv", options=dated)
+    with pytest.raises(InputError, match="2 coverages were given for 1 dates"):
+        options = IndicatorOptions(dates=(DAYS[0],), covered=(wards, wards))
+        indicators([slums], units=wards, out=tmp_path / "t.csv", options=options)
     nameless = layer(tmp_path / "n.gpkg", [at(0, 0, 9, 9)], a=["x"], b=["y"])
     with pytest.raises(InputError, match="--unit-field"):
         indicators([slums], units=nameless, out=tmp_path / "t.csv", options=dated)
