@@ -8,7 +8,7 @@ when first used, so that ``import geocity.city`` is quick and loads no torch.
 import importlib
 from typing import Any
 
-__all__: list[str] = ["evaluate", "explain", "identify", "import_checkpoint", "train"]  # noqa: F822 - found when first used
+__all__: list[str] = ["compare", "evaluate", "explain", "identify", "import_checkpoint", "train"]  # noqa: F822 - found when first used
 
 
 def __getattr__(name: str) -> Any:

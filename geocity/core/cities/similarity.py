@@ -13,9 +13,9 @@ from geocity.core.cities.retrieval import Nearness, Retrieval, retrieve
 from geocity.core.cities.site_resampling import (
     MEASURES,
     Resampled,
+    chance_distances,
     draw_sites,
     nearest_share,
-    own_distances,
     resampled_distances,
 )
 
@@ -84,7 +84,8 @@ class Similarity:
 
     Attributes:
         measures: distances by measure, in the order of the cities.
-        own: by measure, how far a site lies from the others of its city.
+        by_chance: by measure, how far two cities alike in truth come out apart with the sites of
+            each city.
         sites: int64 (cities,), sites of each city.
         nearest: (cities, cities), share of draws in which the column is nearest to the row; NaN
             where no site can be drawn anew.
@@ -97,7 +98,7 @@ class Similarity:
     """
 
     measures: dict[str, Resampled]
-    own: dict[str, FloatArray]
+    by_chance: dict[str, FloatArray]
     sites: IntArray
     nearest: FloatArray
     tree: CityTree | None
@@ -136,7 +137,7 @@ def similarity(patches: CityPatches, choices: SimilarityChoices) -> Similarity:
     asked = even_draw(patches.site, RETRIEVAL_PATCHES, rng)
     return Similarity(
         measures=measures,
-        own={name: own_distances(sums, name) for name in MEASURES},
+        by_chance={name: chance_distances(sums, name, rng) for name in MEASURES},
         sites=sums.sites,
         nearest=share if sure else np.full_like(share, np.nan),
         tree=tree,

@@ -31,6 +31,9 @@ Measure = Callable[[SiteSums, NDArray[np.number] | None], FloatArray]
 
 MEASURES: dict[str, Measure] = {"cosine": cosine_distances, "energy": energy_distances}
 
+# What the noise of sites adds, it adds to squares: the energy distance is a root of one.
+_POWER = {"cosine": 1, "energy": 2}
+
 
 @dataclass(frozen=True, eq=False)
 class Resampled:
@@ -85,8 +88,7 @@ def resampled_distances(sums: SiteSums, measure: str, drawn: IntArray) -> Resamp
     function = MEASURES[measure]
     distance = function(sums, None)
     draws = np.stack([function(sums, weights) for weights in drawn])
-    # What the noise of sites adds, it adds to squares: the energy distance is a root of one.
-    power = 2 if measure == "energy" else 1
+    power = _POWER[measure]
     raised = draws**power
     added = raised.mean(axis=0) - distance**power
     tail = (1 - CONFIDENCE) / 2
@@ -118,33 +120,40 @@ def nearest_share(drawn: FloatArray) -> FloatArray:
     return np.asarray(counts / draws)
 
 
-def own_distances(sums: SiteSums, measure: str) -> FloatArray:
-    """Return how far a site of a city lies from the other sites of the same city, on average.
+def chance_distances(
+    sums: SiteSums, measure: str, rng: np.random.Generator, splits: int = 50
+) -> FloatArray:
+    """Return how far apart two cities come out by chance that are alike in truth.
 
-    The yardstick of all distances: two cities no further apart than this look like one.
+    The yardstick of all distances. The sites of a city are split in two halves at random, many
+    times; the squared distance of the halves, which comes from few sites alone, is brought to as
+    many sites as the city has (the noise of a mean goes with one over their number).
 
     Args:
         sums: of the sites.
         measure: a name in `MEASURES`.
+        rng: the source of chance.
+        splits: how many.
 
     Returns:
-        (cities,); NaN for a city of one site.
+        (cities,), by the number of sites of each; NaN for a city of one site.
     """
+    power = _POWER[measure]
     result = np.full(len(sums.sites), np.nan)
     for city, (start, count) in enumerate(zip(sums.starts, sums.sites, strict=True)):
-        sites = np.arange(start, start + count)
-        found = [_from_the_rest(sums, measure, sites, site) for site in sites if count > 1]
-        if found:
-            result[city] = np.mean(found)
+        if count < 2:
+            continue
+        half = count // 2
+        found = np.zeros(splits)
+        for split in range(splits):
+            order = start + rng.permutation(count)
+            halves = SiteSums(
+                city=(np.arange(count) >= half).astype(np.int64),
+                embedding=sums.embedding[order],
+                patches=sums.patches[order],
+                distance=sums.distance[np.ix_(order, order)],
+            )
+            found[split] = MEASURES[measure](halves, None)[0, 1] ** power
+        fewer = 1 / half + 1 / (count - half)
+        result[city] = (found.mean() * (2 / count) / fewer) ** (1 / power)
     return result
-
-
-def _from_the_rest(sums: SiteSums, measure: str, sites: IntArray, one: int) -> float:
-    order = np.concatenate([[one], sites[sites != one]])
-    two = SiteSums(
-        city=(order != one).astype(np.int64),
-        patches=sums.patches[order],
-        embedding=sums.embedding[order],
-        distance=sums.distance[np.ix_(order, order)],
-    )
-    return float(MEASURES[measure](two, None)[0, 1])

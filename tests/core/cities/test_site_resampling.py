@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 
-from geocity.core.cities.distances import cosine_distances, site_sums
+from geocity.core.cities.distances import site_sums
 from geocity.core.cities.site_resampling import (
+    MEASURES,
+    chance_distances,
     draw_sites,
     nearest_share,
-    own_distances,
     resampled_distances,
 )
 
@@ -83,16 +84,25 @@ def test_nearest_shares_count_draws():
     np.testing.assert_allclose(share, [[0, 0.75, 0.25], [1, 0, 0], [1, 0, 0]])
 
 
-def test_own_distance_is_that_of_a_site_to_the_rest():
+@pytest.mark.parametrize("measure", ["cosine", "energy"])
+@pytest.mark.parametrize("sites", [4, 7])
+def test_by_chance_is_what_two_equal_cities_show(measure, sites):
+    """Two cities drawn from the same ground, many times: what lies between them is chance."""
+    power = 2 if measure == "energy" else 1
+    told, truth = [], []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        of_site = 2 + rng.normal(0, 0.6, (2 * sites, 6))
+        site = np.repeat(np.arange(2 * sites), 12)
+        embeddings = of_site[site] + rng.normal(0, 0.5, (len(site), 6))
+        sums = site_sums(embeddings, site, np.repeat([0, 1], sites))
+        told.append((chance_distances(sums, measure, rng, 20) ** power).mean())
+        truth.append(MEASURES[measure](sums, None)[0, 1] ** power)
+    assert np.mean(told) == pytest.approx(np.mean(truth), rel=0.25)
+
+
+def test_one_site_tells_nothing_of_chance():
     sums, _ = planted(np.random.default_rng(8), [1, 3])
-    own = own_distances(sums, "cosine")
-    assert np.isnan(own[0])
-    sites = [1, 2, 3]
-    expected = []
-    for one in sites:
-        rest = sum(sums.embedding[other] for other in sites if other != one)
-        vectors = np.stack([sums.embedding[one], rest])
-        unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-        expected.append(1 - unit[0] @ unit[1])
-    assert own[1] == pytest.approx(np.mean(expected))
-    assert cosine_distances(sums)[0, 1] > 0
+    found = chance_distances(sums, "cosine", np.random.default_rng(0))
+    assert np.isnan(found[0])
+    assert found[1] > 0
