@@ -88,6 +88,7 @@ class UnitSlums:
         slums: the slums in that part, as one geometry.
         settlements: how many are counted here.
         largest_m2: the largest part of a settlement inside the unit.
+        outlined_m2: area of all outlines, ground under several counted as often.
         turnover: since the date before; None on the first, and where no ground is on both.
     """
 
@@ -97,6 +98,7 @@ class UnitSlums:
     slums: shapely.Geometry
     settlements: int
     largest_m2: float
+    outlined_m2: float
     turnover: Turnover | None = None
 
     @property
@@ -151,6 +153,7 @@ def _measure_date(units: Geometries, slums: SlumsOnDate) -> list[UnitSlums]:
                 slums=shapely.disjoint_subset_union_all(parts.geometry[here]),
                 settlements=int(counted[index]),
                 largest_m2=float(parts.area_m2[here].max(initial=0.0)),
+                outlined_m2=float(parts.area_m2[here].sum()),
             )
         )
     return measured
@@ -189,6 +192,7 @@ def total_of(units: Sequence[UnitSlums]) -> UnitSlums:
         slums=shapely.MultiPolygon(_polygons([unit.slums for unit in units])),
         settlements=sum(unit.settlements for unit in units),
         largest_m2=max(unit.largest_m2 for unit in units),
+        outlined_m2=sum(unit.outlined_m2 for unit in units),
         turnover=Turnover(
             sum(t.growth_m2 for t in turnovers),
             sum(t.loss_m2 for t in turnovers),

@@ -16,7 +16,7 @@ import pyproj
 from numpy.typing import NDArray
 
 from geocity.core.progress import Progress
-from geocity.core.slum_classes import choose_slum_class
+from geocity.core.slum_classes import BACKGROUND, choose_slum_class
 from geocity.errors import ClassTableError, InputError
 from geocity.io.named_units import split_layer
 from geocity.io.rasters import parse_date
@@ -27,6 +27,9 @@ from geocity.io.vectors import read_polygons
 logger = logging.getLogger(__name__)
 
 DATE_FIELD = "date"
+GONE = "gone"
+"""The status of a settlement that a later image no longer shows; its outline is the last one."""
+
 _YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)(?!\d)")
 
 
@@ -98,15 +101,19 @@ def _read_layer(
 ) -> list[DatedSlums]:
     called = f"{file.name}, layer {layer}" if layer else file.name
     frame = _of_class(read_polygons(file, layer=layer), wanted, called)
-    if "status" in frame.columns:
-        gone = frame["status"] == "gone"
-        if gone.any():
-            logger.info("%s: %d outlines of what is gone are left out.", called, gone.sum())
-        frame = frame[~gone]
     days = _days(frame, date, layer or "", file)
+    there = np.ones(len(frame), bool)
+    if "status" in frame.columns:
+        there = (frame["status"] != GONE).to_numpy()
+        if not there.all():
+            logger.info("%s: %d outlines of what is gone are left out.", called, (~there).sum())
     crs = pyproj.CRS(frame.crs)
     outlines = np.asarray(frame.geometry.array, dtype=object)
-    return [DatedSlums(day, crs, outlines[days == day], None) for day in sorted(set(days.tolist()))]
+    # A date on which everything is gone is a date without slums, not a date nobody looked at.
+    return [
+        DatedSlums(day, crs, outlines[(days == day) & there], None)
+        for day in sorted(set(days.tolist()))
+    ]
 
 
 def _of_class(
@@ -120,7 +127,7 @@ def _of_class(
     numbers = pd.Series(np.asarray(numbers), index=frame.index)
     told = pd.Series(names.astype(str).to_numpy(), index=numbers.to_numpy())
     classes = {int(v): str(n) for v, n in told[~told.index.duplicated()].items()}
-    if wanted is None and len(classes) == 1:
+    if wanted is None and len(classes) == 1 and BACKGROUND not in classes:
         return frame
     try:
         value = choose_slum_class(classes, wanted)

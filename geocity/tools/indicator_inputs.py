@@ -60,6 +60,8 @@ class Plane:
         dates = []
         for date in sorted(by_date):
             here = by_date[date]
+            if len(here) > 1:
+                logger.info("%d sources of %s are put together.", len(here), date)
             outlines = [self._valid(part.outlines, part.crs) for part in here]
             known = [self._valid(p.valid, p.crs) for p in here if p.valid is not None]
             covered = shapely.union_all(np.concatenate(known)) if len(known) == len(here) else None

@@ -31,6 +31,7 @@ from geocity.tools.indicator_inputs import Plane, with_coverage
 logger = logging.getLogger(__name__)
 
 _OVERLAP_TOLD = 1e-4
+_OVERLAP_OF_SLUMS = 0.01
 _SAME_AREA = 0.01
 _PEOPLE_TOLD = 0.99
 
@@ -162,6 +163,7 @@ class _Table:
         rows: list[Row] = []
         for number, (slums, units) in enumerate(zip(self._dates, measured, strict=True)):
             progress(number, len(measured), "Measuring units")
+            self._tell_overlaps(slums.date, units[-1])
             people: list[UnitPeople | None] = [None] * len(units)
             if population:
                 raster = self._population_of(slums.date, number, population)
@@ -187,6 +189,14 @@ class _Table:
         )
         whole = measure_units([shapely.union_all(np.array(places, dtype=object))], self._dates)
         return [[*units, *total] for units, total in zip(measured, whole, strict=True)]
+
+    def _tell_overlaps(self, date: datetime.date, total: UnitSlums) -> None:
+        twice_m2 = total.outlined_m2 - total.slum_m2
+        if twice_m2 > _OVERLAP_OF_SLUMS * total.slum_m2:
+            self._remark(
+                f"{twice_m2 / total.slum_m2:.0%} of the slum area of {date} lies under more than "
+                "one outline: the area counts once, but every outline as a settlement."
+            )
 
     def _population_of(
         self, date: datetime.date, number: int, rasters: Sequence[PathLike]

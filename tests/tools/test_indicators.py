@@ -207,7 +207,32 @@ def test_settlements_that_are_gone_are_left_out(tmp_path, wards):
     with pytest.raises(InputError, match="several layers"):
         indicators([history], units=wards, out=tmp_path / "t.csv")
     table = indicators([f"{history}|layername=settlements"], units=wards, out=tmp_path / "t.csv")
-    assert [row["date"] for row in read(table)] == ["2015-02-14"] * 3
+    rows = read(table)
+    assert [row["date"] for row in rows] == ["2015-02-14"] * 3 + ["2025-02-14"] * 3
+    assert [row["settlements"] for row in rows] == ["1", "0", "1", "0", "0", "0"]
+    assert rows[3]["annual_rate"] == "-1.0"
+
+
+def test_a_map_without_slums_has_none(tmp_path, wards):
+    source = raster(tmp_path / "c.tif", [], date=DAYS[0])
+    options = IndicatorOptions(population=(SAMPLE / "population_2015.tif",))
+    rows = read(indicators([source], units=wards, out=tmp_path / "t.csv", options=options))
+    assert [row["slum_m2"] for row in rows] == ["0.0"] * 3
+    assert [row["slum_pop"] for row in rows] == ["0.0"] * 3
+
+
+def test_outlines_that_lie_on_each_other_are_told(tmp_path, wards, caplog):
+    shapes = [at(0, 0, 100, 100), at(0, 0, 100, 50)]
+    slums = layer(tmp_path / "s2015-02-14.gpkg", shapes)
+    west, *_ = read(indicators([slums], units=wards, out=tmp_path / "t.csv"))
+    assert float(west["slum_m2"]) == pytest.approx(10_000, rel=1e-3)
+    assert "50% of the slum area of 2015-02-14 lies under more than one outline" in caplog.text
+
+
+def test_background_alone_is_no_slum(tmp_path, wards):
+    slums = layer(tmp_path / "s2015-02-14.gpkg", [at(0, 0, 9, 9)], class_id=[0])
+    with pytest.raises(ClassTableError, match="none of them is called slum"):
+        indicators([slums], units=wards, out=tmp_path / "t.csv")
 
 
 def test_all_dated_layers_of_a_map_are_read(tmp_path, wards):
