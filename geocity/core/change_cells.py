@@ -42,6 +42,7 @@ Codes = NDArray[np.uint8]
 _Mask = NDArray[np.bool_]
 
 _HAIR = 1 + 1e-9
+_FEW_ROWS = 16
 
 
 def change_codes(before: Codes, after: Codes, slum: int) -> Codes:
@@ -103,5 +104,24 @@ def _within(mask: _Mask, distance_m: float, cell_m: tuple[float, float]) -> _Mas
     if not mask.any():
         return np.zeros(mask.shape, bool)
     width_m, height_m = cell_m
-    distances = distance_transform_edt(~mask, sampling=(height_m, width_m))
-    return np.asarray(distances <= distance_m * _HAIR)
+    if distance_m > _FEW_ROWS * height_m:
+        distances = distance_transform_edt(~mask, sampling=(height_m, width_m))
+        return np.asarray(distances <= distance_m * _HAIR)
+    return _dilated(mask, distance_m * _HAIR, cell_m)
+
+
+def _dilated(mask: _Mask, distance_m: float, cell_m: tuple[float, float]) -> _Mask:
+    """Grow a mask by a disc, row by row of the disc: for small ones faster than distances."""
+    width_m, height_m = cell_m
+    rows, cols = mask.shape
+    counts = np.zeros((rows, cols + 1), np.int32)
+    np.cumsum(mask, axis=1, out=counts[:, 1:])
+    places = np.arange(cols)
+    result = np.zeros(mask.shape, bool)
+    for apart in range(min(rows - 1, int(distance_m / height_m)) + 1):
+        reach = int(math.sqrt(max(0.0, distance_m**2 - (apart * height_m) ** 2)) / width_m)
+        last, first = np.minimum(places + reach + 1, cols), np.maximum(places - reach, 0)
+        near = counts[:, last] > counts[:, first]
+        result[apart:] |= near[: rows - apart]
+        result[: rows - apart] |= near[apart:]
+    return result

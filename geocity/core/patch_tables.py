@@ -97,10 +97,11 @@ def patch_table(
         piece = pieces.ravel()[cells]
         weights = ground.cell_areas(window).ravel()[cells]
         np.add.at(area_m2, patches, np.bincount(piece, weights, len(patches)))
-        seen, at = np.unique(piece, return_index=True)
-        row, col = np.divmod(cells[at], window.cols)
+        # Where another piece begins along a row: the first cell of a piece is among those.
+        begins = np.flatnonzero(np.diff(piece, prepend=0))
+        row, col = np.divmod(cells[begins], window.cols)
         place = (row + window.row) * shape[1] + col + window.col
-        np.minimum.at(first, patches[seen], place)
+        np.minimum.at(first, patches[piece[begins]], place)
     progress(2 * len(windows), 2 * len(windows), stage)
     first[OUTSIDE], area_m2[OUTSIDE] = -1, 0.0
     order = np.argsort(first)

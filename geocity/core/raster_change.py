@@ -175,7 +175,11 @@ def _overlaps(
     if not shared.any():
         return Overlaps.summed([])
     before, after = (date.settlement(window)[shared] for date in (former, latter))
-    return Overlaps.summed([Overlaps(before, after, cell_m2[shared])])
+    # Along a row the pair of settlements seldom changes: its stretches are far fewer than cells.
+    changes = (np.diff(before) != 0) | (np.diff(after) != 0)
+    starts = np.append(0, np.flatnonzero(changes) + 1)
+    area_m2 = np.add.reduceat(cell_m2[shared], starts)
+    return Overlaps.summed([Overlaps(before[starts], after[starts], area_m2)])
 
 
 def change_patches(

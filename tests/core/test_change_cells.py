@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import ndimage
 
+from geocity.core import change_cells
 from geocity.core.change_cells import (
     ABSORBED_GROWTH,
     ABSORBED_LOSS,
@@ -97,6 +99,24 @@ def test_a_part_with_its_reach_equals_the_whole(seed, tolerance):
     got = absorb_slivers(part, tolerance, (1.0, 1.0))
     inside = got[row - top : row - top + 3, col - left : col - left + 3]
     np.testing.assert_array_equal(inside, whole[row : row + 3, col : col + 3])
+
+
+@given(st.integers(0, 10_000), st.sampled_from([0.0, 0.7, 1.0, 2.3, 5.0]))
+def test_both_ways_of_finding_what_is_near_agree(seed, distance):
+    mask = np.random.default_rng(seed).random((14, 17)) < 0.05
+    cell_m = (0.8, 1.1)
+    found = change_cells._dilated(mask, distance * change_cells._HAIR, cell_m)
+    distances = ndimage.distance_transform_edt(~mask, sampling=(1.1, 0.8))
+    expected = distances <= distance * change_cells._HAIR if mask.any() else mask
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_wide_tolerance_is_measured_by_distance(monkeypatch):
+    before, after = maps(3, (10, 12))
+    codes = change_codes(before, after, SLUM)
+    near = absorb_slivers(codes, 3.0, (1.0, 1.0))
+    monkeypatch.setattr(change_cells, "_FEW_ROWS", 2)
+    np.testing.assert_array_equal(absorb_slivers(codes, 3.0, (1.0, 1.0)), near)
 
 
 def test_a_shifted_settlement_has_not_changed():
