@@ -143,25 +143,35 @@ def seen_dates(
     return np.array([tell(row) for row in image.tolist()], np.int8)
 
 
-def verdict(plain: float, results: Sequence[CueResult], dates: DateResult | None) -> str:
+def verdict(
+    plain: Figure, results: Sequence[CueResult], dates: DateResult | None, *, cities: int
+) -> str:
     """Say in plain words what the model lives off.
 
     Args:
         plain: accuracy of the untouched patches.
         results: of the cues.
         dates: by date, where dates are known.
+        cities: chance is one in so many.
     """
-    kept = {result.cue: result.kept for result in results}
-    if any(share is None for share in kept.values()):
-        return f"The model is right for {plain:.0%} of patches, no better than chance."
-    sentences = [_colour_sentence(kept, results), _form_sentence(kept, results)]
+    sentences = []
+    lowest = plain.value if plain.interval is None else plain.interval[0]
+    if plain.value is None or lowest is None or lowest <= 1 / cities:
+        told = "-" if plain.value is None else f"{plain.value:.0%}"
+        sentences.append(
+            f"The model is right for {told} of patches, which cannot be told from chance "
+            f"({1 / cities:.0%}): there is no skill whose source could be named."
+        )
+    else:
+        kept = {result.cue: result.kept for result in results}
+        sentences += [_colour_sentence(kept, results), _form_sentence(kept, results)]
     if dates is not None:
         sentences.append(_date_sentence(dates))
     return " ".join(sentence for sentence in sentences if sentence)
 
 
 def _colour_sentence(kept: Mapping[str, float | None], results: Sequence[CueResult]) -> str:
-    share = kept.get("colours")
+    share, without = kept.get("colours"), kept.get("grey")
     if share is None:
         return ""
     told = f"({_share_of(results, 'colours')} right)"
@@ -171,10 +181,14 @@ def _colour_sentence(kept: Mapping[str, float | None], results: Sequence[CueResu
             ", so it knows acquisitions more than cities."
         )
     if share < _HARDLY:
-        return (
+        text = (
             f"Partly colour: with the colours of another city a part of its skill is gone {told}."
         )
-    return f"Not the weather: with the colours of another city its skill hardly changes {told}."
+    else:
+        text = f"Not the weather: with the colours of another city its skill hardly changes {told}."
+    if without is not None and without < _HARDLY:
+        text += f" Yet it looks at colour: without any {_share_of(results, 'grey')} are right."
+    return text
 
 
 def _form_sentence(kept: Mapping[str, float | None], results: Sequence[CueResult]) -> str:

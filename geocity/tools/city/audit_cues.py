@@ -72,7 +72,7 @@ def audit_cues(
             kept = kept_share(figure.value, plain.value, len(model.contract.cities))
         results.append(CueResult(cue, figure, kept))
     dates = _by_date(part, answered, fold, options)
-    told = verdict(plain.value or 0.0, results, dates)
+    told = verdict(plain, results, dates, cities=len(model.contract.cities))
     return CueAudit(len(chosen), plain, tuple(results), dates, told)
 
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from geocity.core.cities.cue_audit import CueResult, DateResult, kept_share, seen_dates, verdict
+from geocity.core.cities import cue_audit
+from geocity.core.cities.cue_audit import CueResult, DateResult, kept_share, seen_dates
 from geocity.core.cities.cues import blurred, colour_statistics, grey, in_colours_of, shuffled
 from geocity.core.cities.scores import Figure
 
@@ -67,6 +68,10 @@ def results(**accuracy):
     return [CueResult(cue, figure(a), kept_share(a, 0.9, 5)) for cue, a in accuracy.items()]
 
 
+def verdict(plain, results, dates):
+    return cue_audit.verdict(figure(plain), results, dates, cities=5)
+
+
 def test_skill_is_counted_above_chance():
     assert kept_share(0.2, 0.9, 5) == 0
     assert kept_share(0.9, 0.9, 5) == 1
@@ -96,7 +101,17 @@ def test_a_form_reader_is_told_so():
 
 def test_no_skill_is_not_explained():
     text = verdict(0.2, [CueResult("grey", figure(0.2), None)], None)
-    assert text == "The model is right for 20% of patches, no better than chance."
+    assert text.startswith(
+        "The model is right for 20% of patches, which cannot be told from chance"
+    )
+    wide = Figure(0.4, (0.18, 0.6))
+    text = cue_audit.verdict(wide, results(grey=0.8, colours=0.8), None, cities=5)
+    assert "cannot be told from chance (20%)" in text
+
+
+def test_colour_that_is_not_the_weather_is_told_too():
+    text = verdict(0.9, results(grey=0.4, colours=0.88, blur=0.6, shuffle=0.4), None)
+    assert "Yet it looks at colour: without any 40% are right." in text
 
 
 def test_dates_are_spoken_of():
