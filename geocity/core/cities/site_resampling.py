@@ -8,7 +8,7 @@ complex survey data*, Journal of the American Statistical Association 83 (1988),
 The noise of few sites moves the mean of a city somewhere, and that only adds to its distance from
 the others. Draws show how much it adds; it is taken off. Simulated with cities of known distance, a
 plain percentile interval of nominally 95 % holds the true distance in 0 to 60 % of cases at three
-sites a city, the interval here in 88 to 99 % (in about 70 % at two sites, 90 to 97 % from five on).
+sites a city, the interval here in 88 to 96 % (in about 70 % at two sites, 91 to 97 % from five on).
 """
 
 from collections.abc import Callable

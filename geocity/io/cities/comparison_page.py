@@ -210,7 +210,7 @@ def _tree_section(content: ComparisonContent) -> Element | None:
     figure = node(
         "figure",
         None,
-        node("div", _scrolling("scroll-x", "Tree of cities"), drawing),
+        node("div", _scrolling("scroll-x", "Tree, scrolls sideways"), drawing),
         node("figcaption", text=f"Linkage: {content.about['linkage']}."),
     )
     return section("tree", "Tree", node("p", text=words), figure)
@@ -256,7 +256,9 @@ def _map_section(content: ComparisonContent, pictures: Mapping[int, str]) -> Ele
         "div", {"class": "controls js-only"}, label, node("select", {"id": "highlight"}, *options)
     )
     drawing = map_svg(content, {patch: pictures[patch] for patch in content.on_map})
-    figure = node("figure", None, node("div", _scrolling("scroll-x", "Map of patches"), drawing))
+    figure = node(
+        "figure", None, node("div", _scrolling("scroll-x", "Map, scrolls sideways"), drawing)
+    )
     return section("map", "Map of patches", node("p", text=words), control, figure)
 
 

@@ -139,7 +139,7 @@ def retrieval_section(content: ComparisonContent, report: Mapping[str, Any]) -> 
         "elsewhere. mAP: mean average precision; recall@k: how often one of the first k is of the "
         "same city. Means over cities."
     )
-    heads = ["", "queries", "mAP", "by chance", *(f"recall@{k}" for k in RANKS)]
+    heads = ["Who asks", "queries", "mAP", "by chance", *(f"recall@{k}" for k in RANKS)]
     rows = []
     for name, key in (("patches", "by_patch"), ("sites", "by_site")):
         figures = found[key]
