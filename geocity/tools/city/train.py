@@ -242,12 +242,11 @@ def _held_out(data: "CityDataModule") -> dict[str, "CityPatchDataset"]:
     parts = {
         "validation": data.val_patches.rows,
         "test": patch_rows(folder, "test", options.fold),
+        "test places, training's date": patch_rows(folder, "test_same_date", options.fold),
     }
-    held_out = np.array(parts["validation"] + parts["test"])
+    held_out = np.concatenate([np.array(rows, np.int64) for rows in parts.values()])
     other = other_date(folder.images, trained, images[held_out])
-    if other.any():
-        parts["another date"] = held_out[other].tolist()
-        parts["same date"] = held_out[~other].tolist()
+    parts["another date"] = held_out[other].tolist()
     return {
         name: CityPatchDataset(
             folder, rows, side_px=options.input_px, cache_bytes=options.cache_bytes
