@@ -49,8 +49,17 @@ class GreyScene(Closing):
         """Read a window of the grid, (rows, cols); NaN where nothing is known."""
         place = RioWindow(window.col, window.row, window.cols, window.rows)
         pixels = self._view.read(self._bands, window=place).astype(np.float64)
-        known = (self._view.read_masks(self._bands, window=place) > 0).all(axis=0)
+        known = self._known(place)
         return np.where(known, pixels.mean(axis=0), np.nan)
+
+    def _known(self, place: RioWindow) -> NDArray[np.bool_]:
+        kinds = list(self._view.colorinterp)
+        if ColorInterp.alpha in kinds:
+            # GDAL takes alpha for a mask in bytes only: read it as the band it is.
+            alpha = self._view.read(kinds.index(ColorInterp.alpha) + 1, window=place)
+            return np.asarray(alpha > 0)
+        masks = self._view.read_masks(self._bands, window=place)
+        return np.asarray((masks > 0).all(axis=0))
 
     def _has_alpha(self) -> bool:
         return ColorInterp.alpha in self._source.colorinterp
