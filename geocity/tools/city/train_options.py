@@ -33,8 +33,9 @@ class CityTrainOptions:
         input_px: side of what the network sees; patches are resized to it.
         normalise: ``patch`` standardises each patch by itself, band by band, so that the light
             of a date says nothing; ``imagenet`` takes the fixed numbers of pretrained networks.
-        augment: ``strong`` also changes tone, colour and sharpness as another date or camera
-            would; ``light`` flips, turns and zooms; ``flips`` is DL-SLICER's; ``none``.
+        augment: ``light`` flips, turns and zooms; ``strong`` also changes tone, colour and
+            sharpness as another date or camera would, and wants many more epochs; ``flips`` is
+            DL-SLICER's; ``none``.
         schedule: ``one-cycle`` ends at a rate of almost nothing; ``constant`` as in DL-SLICER.
         weight_decay: of AdamW, on kernels alone; without it AdamW is Adam.
         fold: which fold of the folder's split to train on.
@@ -55,7 +56,7 @@ class CityTrainOptions:
     batch_size: int = 32
     input_px: int = 224
     normalise: str = "patch"
-    augment: str = "strong"
+    augment: str = "light"
     schedule: str = "one-cycle"
     weight_decay: float = 5e-2
     fold: int = 0
