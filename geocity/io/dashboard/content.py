@@ -278,10 +278,8 @@ def _newest_outlines(newest: DatedOutlines) -> list[dict[str, Any]]:
     frame = newest.frame
     bounds = frame.geometry.bounds.to_numpy().round(6).tolist()
     return [
-        {"name": name or f"Outline {number}", "area_m2": area, "bounds": own}
-        for number, (name, area, own) in enumerate(
-            zip(frame["name"], frame["area_m2"].tolist(), bounds, strict=True), start=1
-        )
+        {"name": name, "area_m2": area, "bounds": own}
+        for name, area, own in zip(frame["name"], frame["area_m2"].tolist(), bounds, strict=True)
     ]
 
 

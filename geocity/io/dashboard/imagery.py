@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,14 @@ from rasterio.warp import calculate_default_transform
 
 from geocity.errors import InputError
 from geocity.io.dashboard.pictures import MERCATOR, RGB, lon_lat, webp_uri
-from geocity.io.datasets import open_dataset, refuse_unplaced, root_cause
+from geocity.io.datasets import grid_of, open_dataset, refuse_unplaced, root_cause
 from geocity.io.figures.style import stretch
+from geocity.io.gdal_cache import limited_cache
 from geocity.io.rasters import AVERAGE_FROM
 from geocity.io.staging import PathLike
 
 MAX_SIDE_PX = 1600
+_CACHE_BYTES = 256 << 20
 
 
 def imagery_overlay(path: PathLike, *, max_side_px: int = MAX_SIDE_PX) -> dict[str, Any]:
@@ -34,15 +37,18 @@ def imagery_overlay(path: PathLike, *, max_side_px: int = MAX_SIDE_PX) -> dict[s
         max_side_px: the longer side of the picture.
 
     Returns:
-        `url` (a WebP data URI) and `bounds` in degrees, as a map layer of the page.
+        A map layer of the page: `url` (a WebP data URI) and `bounds` in degrees; and about the
+        scene its `name` and the size of its cells, `cell_m`.
 
     Raises:
         InputError: if the scene cannot be read.
         MissingCRSError: if it does not say where on Earth it lies.
     """
     with contextlib.ExitStack() as stack:
+        stack.enter_context(limited_cache(_CACHE_BYTES))
         source = stack.enter_context(open_dataset(str(path)))
         refuse_unplaced(source)
+        cell_m = round(grid_of(source).cell_size_m, 3)
         transform, cols, rows = _target(source, max_side_px)
         shrink = max(source.width / cols, source.height / rows)
         level = _overview_level(source.overviews(1), shrink)
@@ -61,7 +67,12 @@ def imagery_overlay(path: PathLike, *, max_side_px: int = MAX_SIDE_PX) -> dict[s
         with vrt:
             picture = _read(vrt, _shown_bands(source), str(path))
     bounds = rasterio.transform.array_bounds(rows, cols, transform)
-    return {"url": webp_uri(picture), "bounds": lon_lat(bounds)}
+    return {
+        "url": webp_uri(picture),
+        "bounds": lon_lat(bounds),
+        "name": Path(path).name,
+        "cell_m": cell_m,
+    }
 
 
 def _target(source: Any, max_side_px: int) -> tuple[Any, int, int]:

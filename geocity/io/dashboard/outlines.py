@@ -123,7 +123,7 @@ def read_outlines(
     return [
         DatedOutlines(
             date=date,
-            frame=geopandas.GeoDataFrame(part.reset_index(drop=True), crs=frames[0].crs),
+            frame=_named(geopandas.GeoDataFrame(part.reset_index(drop=True), crs=frames[0].crs)),
             sources=_distinct(part["source"]),
             models=_distinct(part["model"]),
         )
@@ -148,6 +148,12 @@ def _in_house_fields(
         geometry=placed.geometry.to_numpy(),
         crs=placed.crs,
     )
+
+
+def _named(frame: geopandas.GeoDataFrame) -> geopandas.GeoDataFrame:
+    """Number the outlines that have no name."""
+    frame["name"] = [name or f"Outline {n}" for n, name in enumerate(frame["name"], start=1)]
+    return frame
 
 
 def _slums_only(

@@ -60,7 +60,7 @@ def test_areas_are_measured_where_they_are_not_stated(tmp_path):
     # UTM shrinks lengths by up to 0.04 %, and grows them at the edge of the zone.
     assert outlines.frame["area_m2"][0] == pytest.approx(400, rel=2e-3)
     assert np.isnan(outlines.frame["prob_mean"][0])
-    assert outlines.frame["name"][0] == ""
+    assert outlines.frame["name"][0] == "Outline 1"
 
 
 def test_the_name_of_a_file_may_say_the_date(tmp_path):

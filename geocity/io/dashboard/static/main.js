@@ -18,7 +18,7 @@ let view = {
 let settlements = null;
 let chartUnit = '';
 
-const map = new TrackerMap(content, (name) => settlements.choose(name));
+const map = new TrackerMap(content, (name) => settlements.chooseByName(name));
 
 function update(changes) {
   const former = view;

@@ -130,7 +130,7 @@ class TrackerMap {
     const { names, areas_m2: areas, probabilities, settlements } = date.outlines;
     const settlement = settlements[index];
     const lines = [
-      make('strong', {}, names[index] || 'Slum area'), make('br'),
+      make('strong', {}, names[index]), make('br'),
       `${area(areas[index])} on ${day(date.id)}`,
     ];
     if (probabilities[index] !== null) {

@@ -31,7 +31,9 @@ function dateFact(date) {
   const parts = [plural(outlines.count, 'outline', 'outlines')];
   if (sources.length) parts.push(`from ${sources.join(', ')}`);
   parts.push(models.length ? `drawn by the model ${models.join(', ')}` : 'model not stated');
-  return [day(date.id), `${parts.join(', ')}.`];
+  const images = date.imagery.map(({ name, cell_m: cell }) => `${name} (cells of ${number(cell, 2)} m)`);
+  const shown = images.length ? ` Imagery shown: ${images.join(', ')}.` : '';
+  return [day(date.id), `${parts.join(', ')}.${shown}`];
 }
 
 function assessmentFact(assessment) {

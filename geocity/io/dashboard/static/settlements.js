@@ -20,7 +20,7 @@ class Settlements {
       columns: followed ? this.#columns() : [textColumn('name', 'Slum area'), areaColumn('area_m2', 'Area', this.list)],
       rows: this.list,
       sort: { key: followed ? 'change_m2' : 'area_m2', down: true },
-      onPick: (settlement) => this.choose(settlement.name),
+      onPick: (settlement) => this.choose(settlement),
       file: 'settlements.csv',
     });
     if (!followed) byId('settlements-heading').textContent = 'Slum areas';
@@ -36,22 +36,24 @@ class Settlements {
     ];
   }
 
-  choose(name) {
-    const settlement = this.list.find((candidate) => candidate.name === name);
-    this.map.goTo(settlement.bounds, this.#shapesOf(name));
+  chooseByName(name) {
+    this.choose(this.list.find((candidate) => candidate.name === name));
+  }
+
+  choose(settlement) {
+    this.map.goTo(settlement.bounds, this.#shapesOf(settlement));
     this.#tell(settlement);
   }
 
-  /** Its outlines on the newest date that shows it. */
-  #shapesOf(name) {
-    for (const { outlines } of [...this.content.dates].reverse()) {
-      if (outlines.kind === 'vector') {
-        const names = this.content.followed ? outlines.settlements : outlines.names;
-        const shapes = outlines.shapes.filter((_, index) => names[index] === name);
-        if (shapes.length) return shapes;
-      }
+  /** Its outlines on the newest date that shows it; none where outlines are a picture. */
+  #shapesOf(settlement) {
+    const layers = this.content.dates.map((date) => date.outlines).filter(({ kind }) => kind === 'vector').reverse();
+    if (!this.content.followed) {
+      return layers.length ? [layers[0].shapes[this.list.indexOf(settlement)]] : [];
     }
-    return [];
+    const found = layers.map(({ shapes, settlements }) => (
+      shapes.filter((_, index) => settlements[index] === settlement.name)));
+    return found.find((shapes) => shapes.length) || [];
   }
 
   #tell(settlement) {
