@@ -17,6 +17,10 @@ CUES: Mapping[str, str] = {
 }
 """What is done to a patch, and how people say it."""
 
+_STANDARDISED = (
+    "That is by construction: it takes brightness and contrast off every band of every patch."
+)
+
 _MOSTLY = 0.5
 _HARDLY = 0.8
 
@@ -144,7 +148,12 @@ def seen_dates(
 
 
 def verdict(
-    plain: Figure, results: Sequence[CueResult], dates: DateResult | None, *, cities: int
+    plain: Figure,
+    results: Sequence[CueResult],
+    dates: DateResult | None,
+    *,
+    cities: int,
+    standardised: bool = False,
 ) -> str:
     """Say in plain words what the model lives off.
 
@@ -153,6 +162,7 @@ def verdict(
         results: of the cues.
         dates: by date, where dates are known.
         cities: chance is one in so many.
+        standardised: the model takes mean and spread off every patch before it looks.
     """
     sentences = []
     lowest = plain.value if plain.interval is None else plain.interval[0]
@@ -164,7 +174,10 @@ def verdict(
         )
     else:
         kept = {result.cue: result.kept for result in results}
-        sentences += [_colour_sentence(kept, results), _form_sentence(kept, results)]
+        sentences.append(_colour_sentence(kept, results))
+        if standardised:
+            sentences.append(_STANDARDISED)
+        sentences.append(_form_sentence(kept, results))
     if dates is not None:
         sentences.append(_date_sentence(dates))
     return " ".join(sentence for sentence in sentences if sentence)

@@ -72,7 +72,10 @@ def audit_cues(
             kept = kept_share(figure.value, plain.value, len(model.contract.cities))
         results.append(CueResult(cue, figure, kept))
     dates = _by_date(part, answered, fold, options)
-    told = verdict(plain, results, dates, cities=len(model.contract.cities))
+    contract = model.contract
+    told = verdict(
+        plain, results, dates, cities=len(contract.cities), standardised=contract.per_image
+    )
     return CueAudit(len(chosen), plain, tuple(results), dates, told)
 
 

@@ -103,9 +103,9 @@ def evaluate(
     part = read_part(folder, contract, options.split, fold)
     refuse_empty(part, options.split, fold)
     validation = _known(read_part(folder, contract, "val", fold))
-    _warn(options, validation)
+    _warn(options, part, validation)
     if write_calibrated is not None:
-        _check_calibrated(write_calibrated, validation, overwrite)
+        _check_calibrated(write_calibrated, package, validation, overwrite)
     with staged_directory(out, overwrite=overwrite) as stage:
         report, calibration = _evaluate(package, part, validation, fold, options, stage, progress)
     written = None
@@ -181,7 +181,7 @@ def _check(options: CityEvaluateOptions) -> None:
         raise InputError("Draws and batch size start at 1, the patches of the audit at 0.")
 
 
-def _warn(options: CityEvaluateOptions, validation: CityPart) -> None:
+def _warn(options: CityEvaluateOptions, part: CityPart, validation: CityPart) -> None:
     if options.split == "train":
         logger.warning(
             "These are the patches that models are trained on: the figures say how well one "
@@ -192,6 +192,13 @@ def _warn(options: CityEvaluateOptions, validation: CityPart) -> None:
             "Temperature, sets and thresholds are learned from the validation part: measured on "
             "it they flatter."
         )
+    shared = len(set(part.place.tolist()) & set(validation.place.tolist()))
+    if shared and options.split == "test":
+        logger.warning(
+            "Test and validation share %d of their sites, so what validation taught fits the test "
+            "part better than it would fit new sites.",
+            shared,
+        )
     if not validation.rows:
         logger.warning(
             "There are no validation patches: no calibration, no sets of cities, no threshold for "
@@ -199,7 +206,14 @@ def _warn(options: CityEvaluateOptions, validation: CityPart) -> None:
         )
 
 
-def _check_calibrated(out: PathLike, validation: CityPart, overwrite: bool) -> None:
+def _check_calibrated(
+    out: PathLike, package: CityPackage, validation: CityPart, overwrite: bool
+) -> None:
+    if Path(out).resolve() == package.path.resolve():
+        raise InputError(
+            f"{out} is the model itself, and a model file is never changed; name another file for "
+            "the calibrated copy."
+        )
     fresh_output(out, overwrite=overwrite)
     if not validation.rows:
         raise InputError(

@@ -114,6 +114,12 @@ def test_colour_that_is_not_the_weather_is_told_too():
     assert "Yet it looks at colour: without any 40% are right." in text
 
 
+def test_what_cannot_reach_the_model_is_no_merit():
+    kept = results(grey=0.88, colours=0.9, blur=0.6, shuffle=0.4)
+    text = cue_audit.verdict(figure(0.9), kept, None, cities=5, standardised=True)
+    assert "hardly changes (90% right). That is by construction" in text
+
+
 def test_dates_are_spoken_of():
     dates = DateResult(figure(0.95), figure(0.41), 10, 12)
     text = verdict(0.9, results(grey=0.8, colours=0.6, blur=0.6, shuffle=0.6), dates)

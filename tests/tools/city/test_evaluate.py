@@ -149,6 +149,25 @@ def test_without_validation_nothing_is_calibrated(toy_model, toy_cities, tmp_pat
         )
 
 
+def test_the_model_itself_is_never_overwritten(toy_model, toy_cities, tmp_path):
+    with pytest.raises(InputError, match="is the model itself"):
+        evaluate(
+            toy_model, toy_cities, out=tmp_path / "o", write_calibrated=toy_model, overwrite=True
+        )
+
+
+def test_sites_shared_with_validation_are_spoken_of(toy_model, toy_cities, tmp_path, caplog):
+    from geocity.io.cities.manifest import read_city_folder, write_city_folder
+
+    folder = read_city_folder(toy_cities)
+    patches = folder.patches.copy()
+    right = (patches["part"] == "test") & (patches["col"] > 40)
+    patches.loc[right, "part"] = "val"
+    prepared = write_city_folder(tmp_path / "halves", replace(folder, patches=patches))
+    evaluate(toy_model, prepared, out=tmp_path / "o", options=replace(QUICK, audit_patches=0))
+    assert "Test and validation share 6 of their sites" in caplog.text
+
+
 def test_one_site_gives_no_intervals(toy_model, toy_cities, tmp_path):
     prepared = copy_with_parts(toy_cities, tmp_path, {"test": ""}, keep_first=True)
     done = evaluate(
