@@ -8,7 +8,15 @@ when first used, so that ``import geocity.city`` is quick and loads no torch.
 import importlib
 from typing import Any
 
-__all__: list[str] = ["compare", "evaluate", "explain", "identify", "import_checkpoint", "train"]  # noqa: F822 - found when first used
+__all__: list[str] = [  # noqa: F822 - found when first used
+    "compare",
+    "evaluate",
+    "explain",
+    "identify",
+    "import_checkpoint",
+    "prepare",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

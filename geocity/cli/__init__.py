@@ -24,6 +24,7 @@ COMMANDS = (
     "indicators",
     "assess",
     "dashboard",
+    "city",
 )
 """In the order of the work, which is the order of ``geocity --help``."""
 

@@ -22,6 +22,8 @@ from geocity.io.rasters import parse_date
 
 _CMYK = {ColorInterp.cyan, ColorInterp.magenta, ColorInterp.yellow, ColorInterp.black}
 
+_PRINT = ("CMYK", "YCCK")  # GDAL shows such a JPEG as RGB, by a rough conversion
+
 
 @dataclass(frozen=True, slots=True)
 class ImageHeader:
@@ -34,6 +36,7 @@ class ImageHeader:
         transform: None where the file has none.
         crs: as WKT; empty where the file has none.
         date: of acquisition, from the file's tags.
+        alpha: whether there is an alpha band beside them.
         unfit: why it cannot serve as a picture in colour; empty where it can.
     """
 
@@ -43,6 +46,7 @@ class ImageHeader:
     transform: Affine | None
     crs: str
     date: datetime.date | None
+    alpha: bool
     unfit: str
 
 
@@ -75,13 +79,14 @@ def read_header(path: str) -> ImageHeader:
             source.transform if placed else None,
             source.crs.to_wkt() if source.crs is not None else "",
             date,
+            len(bands) < source.count,
             _unfit(source),
         )
 
 
 def _unfit(source: Any) -> str:
     meanings = set(source.colorinterp)
-    if meanings & _CMYK:
+    if meanings & _CMYK or source.tags(ns="IMAGE_STRUCTURE").get("SOURCE_COLOR_SPACE") in _PRINT:
         return "is in CMYK, the colours of print; convert it to RGB"
     if ColorInterp.palette in meanings:
         return "is stored with a palette; convert it to RGB (gdal_translate -expand rgb)"
