@@ -77,7 +77,9 @@ def _measure(
     if found is None:
         logger.warning("The shift cannot be measured: the %s show nothing to measure on.", kind)
         return None
-    east_m, north_m = found.cols * cell_m[0], -found.rows * cell_m[1]
+    # Adding zero takes the sign from "-0.00".
+    east_m = round(found.cols * cell_m[0], 4) + 0.0
+    north_m = round(-found.rows * cell_m[1], 4) + 0.0
     apart_m = math.hypot(east_m, north_m)
     logger.info(
         "By the %s the later date lies %.2f m to the east and %.2f m to the north of the earlier "
