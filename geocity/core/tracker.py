@@ -1,7 +1,7 @@
 """The figures of the slum tracker: what each date shows, and how each settlement fared."""
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,6 +87,34 @@ def settlement_histories(
         east, north = own[:, 2:].max(axis=0).tolist()
         histories.append(SettlementHistory(str(name), states, (west, south, east, north)))
     return histories
+
+
+def joined_into(histories: Sequence[SettlementHistory]) -> dict[str, str]:
+    """Find the settlements that were taken up by another one.
+
+    Returns:
+        For each settlement that is not there any more, and not gone, the name of the one that grew
+        together with it.
+    """
+    last = {history.name: history.states[-1] for history in histories}
+    joined = {}
+    for history in histories:
+        for state in history.states:
+            for name in parent_names(state.parents):
+                own = last.get(name)
+                if own is not None and own.status != GONE and own.date < state.date:
+                    joined[name] = history.name
+    return joined
+
+
+def parent_names(parents: str) -> list[str]:
+    """Return the names in a list that is separated by commas.
+
+    Example:
+        >>> parent_names("S0001, S0002"), parent_names("")
+        (['S0001', 'S0002'], [])
+    """
+    return [name.strip() for name in parents.split(",") if name.strip()]
 
 
 def settlements_at(

@@ -8,7 +8,14 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geocity.core.tracker import known, outline_figures, settlement_histories, settlements_at
+from geocity.core.tracker import (
+    joined_into,
+    known,
+    outline_figures,
+    parent_names,
+    settlement_histories,
+    settlements_at,
+)
 
 DAYS = [datetime.date(year, 1, 1) for year in (2005, 2015, 2025)]
 
@@ -40,6 +47,23 @@ def test_a_new_settlement_grew_from_nothing():
     rows = table([("S1", DAYS[1], "new", 7.0, "")])
     (new,) = settlement_histories(rows, np.array([shapely.box(0, 0, 1, 1)], object))
     assert new.last_change_m2 == 7.0
+
+
+def test_what_merged_is_found_in_the_other():
+    rows = table(
+        [
+            ("S1", DAYS[0], "first", 10.0, ""),
+            ("S1", DAYS[1], "merged", 25.0, "S1,S2, S3"),
+            ("S2", DAYS[0], "first", 10.0, ""),
+            ("S3", DAYS[0], "first", 10.0, ""),
+            ("S3", DAYS[1], "gone", 10.0, ""),
+            ("S4", DAYS[0], "first", 10.0, ""),
+            ("S4", DAYS[1], "kept", 10.0, "S4"),
+        ]
+    )
+    boxes = np.array([shapely.box(0, 0, 1, 1)] * len(rows), object)
+    assert joined_into(settlement_histories(rows, boxes)) == {"S2": "S1"}
+    assert parent_names(" S1,,S2 ") == ["S1", "S2"]
 
 
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=12, unique=True))

@@ -205,6 +205,27 @@ def test_an_assessment_of_another_date_is_told_and_kept_apart(tmp_path, files, c
     assert all("estimate_m2" not in date["figures"] for date in whole["dates"])
 
 
+def test_what_has_merged_is_told_as_such(tmp_path, files):
+    rows = [
+        ("S1", BEFORE, "first", 400.0, ""),
+        ("S2", BEFORE, "first", 300.0, ""),
+        ("S1", AFTER, "merged", 800.0, "S1,S2"),
+    ]
+    path = tmp_path / "change.gpkg"
+    path.write_bytes(files.change.read_bytes())
+    names = ("settle_id", "date", "status", "area_m2", "parents")
+    columns = dict(zip(names, zip(*rows, strict=True), strict=True)) | {"change_m2": [0.0] * 3}
+    write_layer(path, "settlements", columns, [square(i, 0) for i in range(3)])
+    inputs = DashboardInputs(change=path)
+    whole = content_of(dashboard(files.slums, out=tmp_path / "a.html", inputs=inputs))
+    first, second = whole["settlements"]
+    assert (first["area_m2"], first["change_m2"]) == (800.0, 400.0)
+    assert [state["parents"] for state in first["history"]] == ["", "S2"]
+    assert second["joined"] == "S1"
+    assert "area_m2" not in second
+    assert "change_m2" not in second
+
+
 def test_three_dates_and_settlements_that_end(tmp_path):
     last = datetime.date(2030, 1, 1)
     for date in (BEFORE, AFTER, last):

@@ -12,10 +12,8 @@ import pandas as pd
 
 from geocity.core.tracker import (
     GONE,
-    SettlementHistory,
     known,
     outline_figures,
-    settlement_histories,
     settlements_at,
 )
 from geocity.io.dashboard.assessments import Assessment
@@ -29,6 +27,7 @@ from geocity.io.dashboard.map_layers import (
 )
 from geocity.io.dashboard.outlines import DatedOutlines
 from geocity.io.dashboard.pictures import LonLatBounds
+from geocity.io.dashboard.settlement_list import histories_of, outline_list, settlement_list
 
 SLUM = Drawing((230, 0, 77))
 CHANGES: Mapping[str, Drawing] = {
@@ -90,8 +89,7 @@ def tracker_content(data: TrackerData, text: PageText) -> dict[str, Any]:
     extent = _extent(data)
     west, south, east, north = extent
     tolerance = max(east - west, north - south) / _STEPS_ACROSS
-    histories = _histories(data.change)
-    newest = max((h.states[-1].date for h in histories), default=None)
+    histories = histories_of(data.change)
     return {
         **asdict(text),
         "bounds": extent,
@@ -101,8 +99,7 @@ def tracker_content(data: TrackerData, text: PageText) -> dict[str, Any]:
         "pairs": _pairs(data, tolerance),
         "units": _units(data, tolerance),
         "indicators": _indicators(data.indicators),
-        "settlements": [_settlement(history, newest) for history in histories]
-        or _newest_outlines(data.outlines[-1]),
+        "settlements": settlement_list(histories) or outline_list(data.outlines[-1]),
         "followed": bool(histories),
         "assessments": [
             {**asdict(assessment), "date": assessment.date.isoformat()}
@@ -223,7 +220,8 @@ def _units(data: TrackerData, tolerance: float) -> dict[str, Any] | None:
         units = data.indicators.outlines
     if units is None:
         return None
-    layer = map_layer(units, SLUM, tolerance_deg=tolerance, max_vectors=data.max_vectors)
+    # Borders alone are light: units are drawn one by one, however many there are.
+    layer = map_layer(units, SLUM, tolerance_deg=tolerance, max_vectors=len(units))
     bounds = units.geometry.bounds.to_numpy().round(6).tolist()
     return {"layer": layer, "names": list(units["unit"]), "bounds": bounds}
 
@@ -248,38 +246,6 @@ def _rows(table: pd.DataFrame, columns: Sequence[str]) -> list[dict[str, Any]]:
             **known({name: row[name] for name in columns}),
         }
         for row in table.to_dict("records")
-    ]
-
-
-def _histories(change: Change | None) -> list[SettlementHistory]:
-    if change is None or change.settlements is None:
-        return []
-    return settlement_histories(
-        pd.DataFrame(change.settlements.drop(columns="geometry")), _geometries(change.settlements)
-    )
-
-
-def _settlement(history: SettlementHistory, newest: datetime.date | None) -> dict[str, Any]:
-    last = history.states[-1]
-    change = history.last_change_m2 if last.date == newest else None
-    return {
-        "name": history.name,
-        "first_seen": history.first_seen.isoformat(),
-        "status": last.status,
-        "area_m2": last.area_m2,
-        **({} if change is None else {"change_m2": change}),
-        "bounds": [round(side, 6) for side in history.bounds],
-        "history": [{**asdict(s), "date": s.date.isoformat()} for s in history.states],
-    }
-
-
-def _newest_outlines(newest: DatedOutlines) -> list[dict[str, Any]]:
-    """Return the outlines of the newest date, where nothing follows settlements over time."""
-    frame = newest.frame
-    bounds = frame.geometry.bounds.to_numpy().round(6).tolist()
-    return [
-        {"name": name, "area_m2": area, "bounds": own}
-        for name, area, own in zip(frame["name"], frame["area_m2"].tolist(), bounds, strict=True)
     ]
 
 

@@ -95,7 +95,7 @@ function pickUnit({ unit }) {
   const index = content.units ? content.units.names.indexOf(unit) : -1;
   if (index < 0) return;
   const { layer, bounds } = content.units;
-  map.goTo(bounds[index], layer.kind === 'vector' ? [layer.shapes[index]] : []);
+  map.goTo(bounds[index], [layer.shapes[index]]);
 }
 
 function setChartUnit(unit) {

@@ -145,7 +145,6 @@ class TrackerMap {
 
   #makeUnits() {
     const { layer, names, bounds } = this.content.units;
-    if (layer.kind === 'picture') return L.layerGroup();
     const lines = Object.keys(UNIT_LINES).map((name) => L.featureGroup(layer.shapes.map((shape) => (
       L.polygon(cornersOf(shape), {
         ...unitStyle(name), pane: 'units', renderer: this.canvases.units, fill: false, interactive: false,

@@ -8,6 +8,10 @@ function statusName(status) {
   return STATUS[status] || status || '';
 }
 
+function fateOf({ status, joined }) {
+  return joined ? `Merged into ${joined}` : statusName(status);
+}
+
 class Settlements {
   constructor(content, map) {
     this.content = content;
@@ -31,7 +35,7 @@ class Settlements {
       textColumn('name', 'Settlement'),
       signedColumn(areaColumn('change_m2', 'Growth', this.list)),
       areaColumn('area_m2', 'Area', this.list),
-      textColumn('status', 'Status', (row) => statusName(row.status)),
+      textColumn('status', 'Status', fateOf),
       dateColumn('first_seen', 'First seen'),
     ];
   }
@@ -57,9 +61,9 @@ class Settlements {
   }
 
   #tell(settlement) {
-    const facts = [['Area', area(settlement.area_m2)]];
+    const facts = settlement.joined ? [] : [['Area', area(settlement.area_m2)]];
     if (this.content.followed) {
-      facts.unshift(['Status', statusName(settlement.status)], ['First seen', day(settlement.first_seen)]);
+      facts.unshift(['Status', fateOf(settlement)], ['First seen', day(settlement.first_seen)]);
     }
     if (Number.isFinite(settlement.change_m2)) {
       facts.push(['Growth since the date before', changeOfArea(settlement.change_m2)]);
@@ -78,13 +82,19 @@ function historyTable({ name, history }) {
   const largest = Math.max(...history.map((state) => state.area_m2));
   const rows = history.map((state) => make('tr', {},
     make('th', { scope: 'row', className: 'date' }, day(state.date)),
-    make('td', {}, statusName(state.status) + (state.parents ? ` (from ${state.parents})` : '')),
+    make('td', {}, statusName(state.status) + kin(state)),
     make('td', { className: 'number' }, area(state.area_m2, unit)),
     make('td', {}, bar(state.area_m2 / largest))));
   return make('table', {}, make('caption', {}, `Area history of ${name}`),
     make('thead', {}, make('tr', {}, ...['Date', 'Status', 'Area', ''].map((text, index) => (
       text ? make('th', { scope: 'col', className: index === 2 ? 'number' : '' }, text) : make('td'))))),
     make('tbody', {}, ...rows));
+}
+
+/** Whom a settlement merged with or split from. */
+function kin({ status, parents }) {
+  if (!parents) return '';
+  return status === 'merged' ? ` (with ${parents})` : ` (from ${parents})`;
 }
 
 /** A length that shows a share; the number stands beside it. */
