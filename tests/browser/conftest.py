@@ -1,5 +1,6 @@
 """The page in a real Chromium; without one these tests are skipped, and say so."""
 
+import datetime
 import os
 from pathlib import Path
 
@@ -8,7 +9,14 @@ import pytest
 from geocity.tools.dashboard import DashboardInputs, dashboard
 from geocity.tools.dashboard_options import DashboardOptions
 from tests.browser.chromium import Browser, find_chromium
-from tests.tracker_inputs import write_tracker_files
+from tests.tracker_inputs import (
+    AFTER,
+    BEFORE,
+    square,
+    write_layer,
+    write_slums,
+    write_tracker_files,
+)
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +56,30 @@ def bare_tracker(tmp_path_factory, files):
     """A page of outlines of one date and nothing else."""
     return dashboard(
         f"{files.slums}|layername=slums_2015", out=tmp_path_factory.mktemp("bare") / "bare.html"
+    )
+
+
+@pytest.fixture(scope="session")
+def long_tracker(tmp_path_factory):
+    """A page of three dates, two changes and the whole span; too many polygons, they say."""
+    folder = tmp_path_factory.mktemp("long")
+    slums, change = folder / "slums.gpkg", folder / "change.gpkg"
+    days = [BEFORE, AFTER, datetime.date(2030, 1, 1)]
+    for number, day in enumerate(days):
+        write_slums(slums, f"slums_{day.year}", day, [square(i, 0) for i in range(number + 1)])
+    pairs = [(days[0], days[1]), (days[1], days[2]), (days[0], days[2])]
+    for kind in ("growth", "loss", "persistent"):
+        columns = {
+            "from_date": [before for before, _ in pairs],
+            "to_date": [after for _, after in pairs],
+            "area_m2": [10_000.0, 20_000.0, 30_000.0],
+        }
+        write_layer(change, kind, columns, [square(i, 0) for i in range(3)])
+    return dashboard(
+        slums,
+        out=folder / "long.html",
+        inputs=DashboardInputs(change=change),
+        options=DashboardOptions(max_vectors=2),
     )
 
 

@@ -351,3 +351,58 @@ def test_a_bare_page_leaves_out_what_it_does_not_have(page, bare_tracker):
     assert "Not assessed" in page.js("document.getElementById('method').textContent")
     assert "its error has not been assessed" in page.js("document.body.textContent")
     assert page.complaints() == []
+
+
+def test_neighbouring_dates_and_the_whole_span_can_be_chosen(page, long_tracker):
+    page.open(long_tracker)
+    choose_mode(page, "change")
+    pairs = page.js("[...document.querySelectorAll('#pair option')].map(o => o.textContent)")
+    assert pairs == [
+        "14 Feb 2015 to 9 Feb 2025",
+        "9 Feb 2025 to 1 Jan 2030",
+        "14 Feb 2015 to 1 Jan 2030",
+    ]
+    legends = []
+    for value in page.js("[...document.querySelectorAll('#pair option')].map(o => o.value)"):
+        page.js(
+            f"document.getElementById('pair').value = '{value}';"
+            "document.getElementById('pair').dispatchEvent(new Event('change'))"
+        )
+        page.settle()
+        legends.append(page.js("document.getElementById('legend').textContent"))
+    assert [re.search(r"Growth, ([\d.]+) ha", text)[1] for text in legends] == [
+        "1.00",
+        "2.00",
+        "3.00",
+    ]
+    assert page.js("document.querySelectorAll('#chart circle').length") == 3
+    assert page.complaints() == []
+
+
+def test_says_when_polygons_are_drawn_as_a_picture(page, long_tracker):
+    page.open(long_tracker)
+    note = "document.getElementById('map-note').textContent"
+    assert page.js(note).startswith("3 polygons are too many to draw one by one (the limit is 2)")
+    assert page.js("document.querySelectorAll('.leaflet-outlines-right-pane img').length") == 1
+    page.js(
+        "const s = document.getElementById('date'); s.value = '2015-02-14';"
+        "s.dispatchEvent(new Event('change'))"
+    )
+    page.settle()
+    assert page.js(note) == ""
+
+
+def test_the_map_is_drawn_anew_for_paper_and_comes_back(page, tracker):
+    page.open(tracker)
+    scale = "document.querySelector('.leaflet-control-scale-line').textContent"
+    width = "document.getElementById('map').clientWidth"
+    before = page.js(scale), page.js(width)
+    page.js(
+        "window.print = () => { window.printed = document.getElementById('map').clientWidth; };"
+        "document.getElementById('print').click()"
+    )
+    page.wait("window.printed")
+    assert page.js("window.printed") == 690
+    page.js("window.dispatchEvent(new Event('afterprint'))")
+    page.settle()
+    assert (page.js(scale), page.js(width)) == before
