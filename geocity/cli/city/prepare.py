@@ -7,7 +7,7 @@ import click
 
 from geocity.cli.console import Console
 from geocity.cli.options import out_option, overwrite_option, seed_option, tool_command
-from geocity.tools.city.prepare_options import CELL_SIZE_M, CHECKS, SPLITS, PrepareOptions
+from geocity.tools.city.prepare_options import CELL_SIZE_M, CHECKS, LAYOUTS, SPLITS, PrepareOptions
 
 _DEFAULT = PrepareOptions()
 
@@ -48,7 +48,7 @@ _DEFAULT = PrepareOptions()
 )
 @click.option(
     "--layout",
-    type=click.Choice(["city/site", "city/site/date", "city/date/site", "date/city/site"]),
+    type=click.Choice(LAYOUTS),
     default=_DEFAULT.layout,
     show_default=True,
     help="What the folders mean. An image in the place of a site's folder is a site by itself.",

@@ -17,9 +17,6 @@ from geocity.errors import InputError
 from geocity.io.cities.manifest import City
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff"})
-LAYOUTS = ("city/site", "city/site/date", "city/date/site", "date/city/site")
-"""What the folders mean, from the top. What lies where a site's folder should be is a site by
-itself; folders further down belong to their site."""
 
 _CITY = re.compile(r"^(.+?)[ _]*\(([A-Z]{3})\)$")
 _ABOVE = ("preprocessed", "raw")
@@ -74,7 +71,9 @@ def find_images(root: Path, layout: str = "city/site") -> list[RawImage]:
 
     Args:
         root: a folder or a zip.
-        layout: one of `LAYOUTS`.
+        layout: what the folders mean from the top, of ``city``, ``site`` and ``date``. What lies
+            in the place of a site's folder is a site by itself; folders further down belong to
+            their site.
 
     Raises:
         InputError: if there are none, or the root is the folder of one city.

@@ -8,6 +8,7 @@ from geocity.errors import InputError
 
 SPLITS = ("auto", "sites", "dates", "dl-slicer")
 CHECKS = ("quick", "full")
+LAYOUTS = ("city/site", "city/site/date", "city/date/site", "date/city/site")
 CELL_SIZE_M = 200 / 480
 """Of images that do not say: DL-SLICER's, where 480 pixels are 200 m."""
 
@@ -22,7 +23,8 @@ class PrepareOptions:
         patch_px: side of a patch in pixels, instead; all images must have one cell size then.
         overlap: share of a patch that the next one repeats, 0 to below 1.
         cell_size_m: metres per pixel of images without georeference.
-        layout: what the folders mean, see `geocity.io.cities.raw_folder.LAYOUTS`.
+        layout: what the folders mean from the top, one of `LAYOUTS`; an image in the place of a
+            site's folder is a site by itself.
         crs: of world files and of tables that name none, e.g. ``EPSG:32643``.
         bounds: CSV table of where images lie: image, west, south, east, north, crs.
         dates: CSV table of when images were taken: image, date.
@@ -57,8 +59,6 @@ class PrepareOptions:
         Raises:
             InputError: with what was found and what is expected.
         """
-        from geocity.io.cities.raw_folder import LAYOUTS
-
         for name, value, known in (
             ("split", self.split, SPLITS),
             ("check", self.check, CHECKS),
