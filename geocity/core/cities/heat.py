@@ -3,6 +3,8 @@
 A map says for every pixel how much it speaks for a class. Maps come as arrays (images, rows, cols).
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,28 +32,54 @@ HEAT_RAMP: tuple[tuple[float, Color], ...] = (
 
 
 def scaled(maps: Maps) -> NDArray[np.float64]:
-    """Bring every map to 0 … 1 by its own smallest and largest value; a flat map becomes 0."""
+    """Bring every map to 0 … 1 by its own smallest and largest value; a flat map becomes 0.
+
+    Pixels without a value (NaN) are left out and become 0.
+    """
     values = maps.astype(np.float64)
-    low = values.min((1, 2), keepdims=True)
-    span = values.max((1, 2), keepdims=True) - low
-    return np.divide(values - low, span, out=np.zeros_like(values), where=span > 0)
+    low = _of_each(np.min, values)
+    span = _of_each(np.max, values) - low
+    result = np.divide(values - low, span, out=np.zeros_like(values), where=span > 0)
+    return np.nan_to_num(result)
 
 
-def balanced(maps: Maps) -> NDArray[np.float64]:
-    """Bring every map to -1 … 1 by its own largest magnitude, so that 0 stays 0."""
+def balanced(maps: Maps, percentile: float = 100.0) -> NDArray[np.float64]:
+    """Bring every map to -1 … 1 by its own magnitudes, so that 0 stays 0.
+
+    Args:
+        maps: shape (images, rows, cols); pixels without a value (NaN) become 0.
+        percentile: of the magnitudes that becomes 1; larger ones are cut off.
+    """
     values = maps.astype(np.float64)
-    most = np.abs(values).max((1, 2), keepdims=True)
-    return np.divide(values, most, out=np.zeros_like(values), where=most > 0)
+
+    def most(known: NDArray[np.float64]) -> np.floating:
+        magnitudes = np.abs(known)
+        # Where nearly everything is 0 a percentile may be 0 too.
+        return np.percentile(magnitudes, percentile) or magnitudes.max()
+
+    limit = _of_each(most, values)
+    result = np.divide(values, limit, out=np.zeros_like(values), where=limit > 0)
+    return np.clip(np.nan_to_num(result), -1, 1)
 
 
 def salient(maps: Maps) -> NDArray[np.bool_]:
     """Return where a map lies above its own mean plus one standard deviation.
 
-    The mask of the published Relevance-CAM figures (Lee et al., CVPR 2021).
+    The mask of the published Relevance-CAM figures (Lee et al., CVPR 2021). Pixels without a value
+    (NaN) do not count and are not salient.
     """
     values = maps.astype(np.float64)
-    limit = values.mean((1, 2), keepdims=True) + values.std((1, 2), keepdims=True)
+    limit = _of_each(np.mean, values) + _of_each(np.std, values)
     return np.asarray(values > limit)
+
+
+def _of_each(
+    measure: Callable[[NDArray[np.float64]], np.floating], values: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return a measure of the known pixels of each map, shape (images, 1, 1); 0 where none is."""
+    found = [one[~np.isnan(one)] for one in values]
+    numbers = [float(measure(known)) if known.size else 0.0 for known in found]
+    return np.array(numbers).reshape(-1, 1, 1)
 
 
 def colored(values: Maps, ramp: tuple[tuple[float, Color], ...]) -> NDArray[np.float64]:

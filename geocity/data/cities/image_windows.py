@@ -1,6 +1,5 @@
 """One image of a city, read by windows, with or without georeference."""
 
-import logging
 import math
 from typing import Any
 
@@ -16,7 +15,7 @@ from geocity.errors import InputError
 from geocity.io.cities.site_images import opened, read_header, read_rgb, three_bands
 from geocity.io.staging import PathLike
 
-logger = logging.getLogger(__name__)
+_PALE = 236
 
 
 class ImageWindows:
@@ -65,15 +64,20 @@ class ImageWindows:
         return pad_reflect(found, inside, window), np.ones(window.shape, bool)
 
     def preview(self, step: int) -> NDArray[np.uint8]:
-        """Return a picture (rows, cols, 3) of which each pixel stands for a square of `step`."""
+        """Return a picture (rows, cols, 3) of which each pixel stands for a square of `step`.
+
+        Where the image has no data the picture is pale.
+        """
         rows, cols = (math.ceil(side / step) for side in self.shape)
         with opened(self.path) as source:
+            known = source.dataset_mask(out_shape=(rows, cols)) > 0
             shown = source.read(
                 [1, 2, 3] if source.count >= 3 else [1],
                 out_shape=(3 if source.count >= 3 else 1, rows, cols),
                 resampling=Resampling.average,
             )
-        return np.ascontiguousarray(np.moveaxis(three_bands(shown), 0, -1))
+        picture = np.where(known, three_bands(shown), np.uint8(_PALE))
+        return np.ascontiguousarray(np.moveaxis(picture, 0, -1))
 
     def close(self) -> None:
         """Close the file and forget its pixels."""

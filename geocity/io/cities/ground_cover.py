@@ -26,7 +26,7 @@ from geocity.io.vectors import read_polygons
 
 logger = logging.getLogger(__name__)
 
-ELSEWHERE = "elsewhere"
+ELSEWHERE = "other ground"
 """What lies in none of the polygons."""
 
 _MOST_CLASSES = 100
@@ -105,7 +105,7 @@ def _warped(path: str, grid: Grid) -> NDArray[np.uint8]:
 
 
 class PolygonCover:
-    """Classes of a polygon layer; what lies in no polygon is "elsewhere".
+    """Classes of a polygon layer; what lies in no polygon is "other ground".
 
     Args:
         path: the layer.

@@ -25,7 +25,7 @@ class Explained:
 
     Attributes:
         picture: uint8 (rows, cols, 3).
-        maps: by layer, shape (rows, cols).
+        maps: by layer, shape (rows, cols); NaN where there is no data.
         place: where it comes from, such as ``site 2 · ALA_014 · row 240, col 960``.
         answer: the city given by the model.
         probability: of that answer.
@@ -237,5 +237,5 @@ def draw_image(image: Explained, look: Look, top: Sequence[tuple[str, float]], o
         part = masked(image.picture, image.maps[layer])
         canvas.picture(part, x, _HEAD + high + _GAP, wide, high)
     foot = _HEAD + 2 * (high + _GAP) + _FOOT / 2
-    canvas.color_bar(_MARGIN + wide + 150, foot, signed=look.signed)
+    canvas.color_bar(_MARGIN + 130, foot, signed=look.signed)
     canvas.save(out)

@@ -22,6 +22,7 @@ Picture = NDArray[np.uint8]
 
 _POINTS = 72 / DPI
 _DIMMED = 0.22
+_BRIGHTEST = 99.5  # percentile: one odd pixel must not make the rest pale
 _GREY = np.array([0.299, 0.587, 0.114])
 
 
@@ -88,7 +89,7 @@ class Canvas:
         self.picture(colored(steps, ramp).round().astype(np.uint8), x, y - 6, 200, 12)
         ends = ("against the city", "for the city") if signed else ("least", "most")
         self.text(ends[0], x - 10, y, 14, color=QUIET, align="right")
-        self.text(f"{ends[1]}  ·  each map by its own largest value", x + 210, y, 14, color=QUIET)
+        self.text(f"{ends[1]}  ·  each map by its own range", x + 210, y, 14, color=QUIET)
 
     def save(self, out: Path) -> None:
         """Write the sheet as a PNG file."""
@@ -107,21 +108,25 @@ def overlaid(picture: Picture, heat: Maps, *, signed: bool) -> Picture:
 
     Args:
         picture: uint8 (rows, cols, 3).
-        heat: shape (rows, cols).
+        heat: shape (rows, cols); where it is NaN the picture stays grey.
         signed: whether 0 means "says nothing": then such places stay grey.
     """
     grey = np.repeat((picture @ _GREY)[..., None], 3, axis=-1)
     if signed:
-        values = balanced(heat[None])[0]
+        values = balanced(heat[None], _BRIGHTEST)[0]
         color, cover = colored(values, SIGNED_RAMP), 0.9 * np.sqrt(np.abs(values))[..., None]
         # On dark ground the palest colours of the ramp would read as light; grey is lifted.
         grey = 90 + 0.6 * grey
     else:
-        color, cover = colored(scaled(heat[None])[0], HEAT_RAMP), 0.6
+        color, cover = colored(scaled(heat[None])[0], HEAT_RAMP), 0.6 * ~np.isnan(heat)[..., None]
     return np.asarray((grey * (1 - cover) + color * cover).round().clip(0, 255), np.uint8)
 
 
 def masked(picture: Picture, heat: Maps) -> Picture:
-    """Return a picture dimmed where its map is not above its mean plus one standard deviation."""
+    """Return a picture dimmed where its map is not above its mean plus one standard deviation.
+
+    Where the map has no value (NaN), the picture stays as it is.
+    """
     dimmed = (picture * _DIMMED).round().astype(np.uint8)
-    return np.where(salient(heat[None])[0][..., None], picture, dimmed)
+    shown = salient(heat[None])[0] | np.isnan(heat)
+    return np.where(shown[..., None], picture, dimmed)

@@ -46,6 +46,25 @@ def test_flat_maps_are_nowhere_salient():
     assert not salient(flat).any()
 
 
+def test_pixels_without_a_value_are_left_out():
+    gaps = np.array([[[np.nan, 2.0], [4.0, -6.0]], [[np.nan, np.nan], [np.nan, np.nan]]])
+    assert scaled(gaps).tolist() == [[[0, 0.8], [1, 0]], [[0, 0], [0, 0]]]
+    np.testing.assert_allclose(balanced(gaps)[0], [[0, 1 / 3], [2 / 3, -1]])
+    assert not balanced(gaps)[1].any()
+    alone = np.array([[[2.0, 4.0, -6.0]]])
+    assert salient(gaps)[0].ravel()[1:].tolist() == salient(alone).ravel().tolist()
+
+
+def test_one_odd_pixel_does_not_make_the_rest_pale():
+    values = np.linspace(-1, 1, 1000).reshape(1, 20, 50)
+    values[0, 3, 3] = 1e6
+    assert np.abs(balanced(values, 99)).mean() > 0.4
+    assert np.abs(balanced(values)).mean() < 0.01
+    lonely = np.zeros((1, 20, 50))
+    lonely[0, 3, 3] = 5
+    assert balanced(lonely, 99)[0, 3, 3] == 1
+
+
 def test_colours_run_along_the_ramp():
     assert colored(np.array([-2.0, -1.0, 0.0, 1.0]), SIGNED_RAMP).tolist() == [
         [5, 48, 97],

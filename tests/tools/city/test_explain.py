@@ -213,11 +213,16 @@ def test_gaps_stay_gaps(tmp_path):
     write_image(path, 0, 1)
     with rasterio.open(path, "r+") as dataset:
         dataset.write_mask(np.arange(IMAGE)[None].repeat(IMAGE, 0) < 60)
-    explain("m", images=[path], out=tmp_path / "out", options=ExplainOptions(layers=("1",)))
+    options = ExplainOptions(layers=("1",))
+    explain("m", images=[path], out=tmp_path / "out", options=options)
     with rasterio.open(tmp_path / "out" / "images" / "01_town.tif") as dataset:
         relevance = dataset.read(1)
     assert np.isnan(relevance[:, 60:]).all()
     assert np.isfinite(relevance[:, :60]).all()
+    with rasterio.open(path, "r+") as dataset:
+        dataset.write_mask(np.zeros((IMAGE, IMAGE), bool))
+    with pytest.raises(InputError, match="covered by data"):
+        explain("m", images=[path], out=tmp_path / "o2", options=options)
 
 
 def test_an_image_without_georeference_gives_a_picture(tmp_path, ground):
@@ -245,7 +250,7 @@ def test_polygons_tell_the_ground_too(cities, tmp_path):
     )
     result = explain("m", cities, out=tmp_path / "out", options=options)
     names = {row["class"] for row in result.report["salience"]["rows"]}
-    assert names == {"elsewhere", "west half"}
+    assert names == {"other ground", "west half"}
     for wrong, says in (({"class_field": "sort"}, "has no field 'sort'"),):
         bad = ExplainOptions(polygons=tmp_path / "kinds.gpkg", **wrong)
         with pytest.raises(InputError, match=says):
