@@ -95,7 +95,7 @@ def command(
     \b
     Example:
       geocity change sample_data/slums_2015.gpkg sample_data/slums_2025.gpkg \\
-        --dates 2015-02-14,2025-01-20 -o change.gpkg
+        --dates 2015-02-14,2025-02-09 -o change.gpkg
     """  # noqa: D301 - click wants the character
     from geocity.tools.change import change
     from geocity.tools.change_options import ChangeOptions

@@ -132,7 +132,7 @@ def _date_of(path: Path, layer: str | None, is_raster: bool) -> datetime.date:
     if found is None:
         raise InputError(
             f"{path} does not say when its image was taken, neither in a field or tag nor in its "
-            "name; give the dates (--dates 2015-02-14,2025-01-20)."
+            "name; give the dates (--dates 2015-02-14,2025-02-09)."
         )
     return found
 
