@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geocity.core.blending import Blender
+from geocity.core.cities.salience import UNKNOWN
 from geocity.core.grid import Window
 from geocity.core.progress import Progress
 from geocity.core.tiles import Tile
@@ -238,6 +239,6 @@ def _weigh_ground(
         )
     grid = coarser(image.grid, layout.step * preview.step, preview.shape)
     ground = explainer.cover.read(grid)
-    ground[preview.unknown] = 255
+    ground[preview.unknown] = UNKNOWN
     for layer, heat in preview.maps.items():
         explainer.tally.add(shown.explained, image.path, layer, heat, ground)
