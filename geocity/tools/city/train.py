@@ -1,17 +1,11 @@
 """Train a network that names the city of a patch."""
 
-import importlib.metadata
 import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-import geocity
-from geocity.core.cities.acquisitions import cities_of_one_acquisition, other_date
-from geocity.core.cities.colour_histogram import balanced_accuracy
-from geocity.core.cities.contract import CityContract
+from geocity.core.cities.acquisitions import cities_of_one_acquisition
 from geocity.core.progress import Progress, silent
 from geocity.io.cities.manifest import CityFolder, read_city_folder
 from geocity.io.cities.packages import write_city_package
@@ -23,6 +17,13 @@ from geocity.tools.city.train_options import (
     IMAGENET_STD,
     PRESETS,
     CityTrainOptions,
+)
+from geocity.tools.city.training_measures import (
+    Measures,
+    city_contract,
+    city_measures,
+    colour_alone,
+    split_counts,
 )
 from geocity.tools.train_options import is_weight_file
 from geocity.tools.training_run import (
@@ -36,7 +37,6 @@ from geocity.tools.training_run import (
 
 if TYPE_CHECKING:
     from geocity.data.cities.module import CityDataModule
-    from geocity.data.cities.patches import CityPatchDataset
     from geocity.models.cities.task import CityTask
     from geocity.models.training import RunResult
 
@@ -45,10 +45,7 @@ __all__ = ["PRESETS", "CityTrainOptions", "train"]
 logger = logging.getLogger(__name__)
 
 _CURVES = "curves.png"
-_PACKAGES = ("torch", "torchgeo", "lightning", "timm")
 _MONITORS = {"accuracy": ("val_accuracy", True), "loss": ("val_loss", False)}
-
-Measures = dict[str, dict[str, float]]
 
 
 def train(
@@ -95,7 +92,7 @@ def train(
     record = _record(data, options)
     if resume:
         check_same(run, record)
-    colour = _colour_alone(data, options, progress) if baseline else {}
+    colour = colour_alone(data, options, progress) if baseline else {}
     task = _make_task(data, options)
     if not resume:
         begin(run, record)
@@ -104,8 +101,8 @@ def train(
     except KeyboardInterrupt:
         say_stopped(run)
         raise
-    metrics = _measures(data, options, result, progress) | colour
-    contract = _contract(data, options, metrics)
+    metrics = city_measures(data, options, result, progress) | colour
+    contract = city_contract(data, options, metrics)
     weights = {name: tensor.contiguous().numpy() for name, tensor in result.state.items()}
     write_city_package(path, contract, weights, overwrite=overwrite)
     _finish(run, result, metrics)
@@ -158,16 +155,7 @@ def _warn_of_single_acquisitions(folder: CityFolder) -> None:
 
 
 def _record(data: "CityDataModule", options: CityTrainOptions) -> dict[str, dict[str, Any]]:
-    return {"cities": _split(data), "options": options.to_json()}
-
-
-def _split(data: "CityDataModule") -> dict[str, Any]:
-    return {
-        "cities": len(data.folder.cities),
-        "training patches": len(data.train_patches),
-        "validation patches": len(data.val_patches),
-        "split": str(data.folder.split.get("how", "")),
-    }
+    return {"cities": split_counts(data), "options": options.to_json()}
 
 
 def _make_task(data: "CityDataModule", options: CityTrainOptions) -> "CityTask":
@@ -229,91 +217,6 @@ def _run(
         ),
         resume=resume,
         progress=progress,
-    )
-
-
-def _held_out(data: "CityDataModule") -> dict[str, "CityPatchDataset"]:
-    """Return the patches that training never saw: by part, and by whether it saw their date."""
-    from geocity.data.cities.patches import CityPatchDataset, patch_rows
-
-    folder, options = data.folder, data.options
-    images = folder.patches["image"].to_numpy()
-    trained = np.unique(images[data.train_patches.rows])
-    parts = {
-        "validation": data.val_patches.rows,
-        "test": patch_rows(folder, "test", options.fold),
-        "test places, training's date": patch_rows(folder, "test_same_date", options.fold),
-    }
-    held_out = np.concatenate([np.array(rows, np.int64) for rows in parts.values()])
-    other = other_date(folder.images, trained, images[held_out])
-    parts["another date"] = held_out[other].tolist()
-    return {
-        name: CityPatchDataset(
-            folder, rows, side_px=options.input_px, cache_bytes=options.cache_bytes
-        )
-        for name, rows in parts.items()
-        if rows
-    }
-
-
-def _colour_alone(
-    data: "CityDataModule", options: CityTrainOptions, progress: Progress
-) -> Measures:
-    from geocity.models.cities.colour_baseline import colour_accuracy
-
-    accuracy = colour_accuracy(
-        data.train_patches, _held_out(data), seed=options.seed, progress=progress
-    )
-    logger.info(
-        "Colour histograms alone name %s; chance would name %.3f.",
-        ", ".join(f"{value:.3f} of the patches ({part})" for part, value in accuracy.items()),
-        1 / len(data.folder.cities),
-    )
-    return {"colour histograms alone, balanced accuracy": accuracy}
-
-
-def _measures(
-    data: "CityDataModule", options: CityTrainOptions, result: "RunResult", progress: Progress
-) -> Measures:
-    """Measure the best epoch on every group of patches that training never saw."""
-    from geocity.models.cities.inference import CityModel, predict_patches
-    from geocity.models.cities.networks import build_city_network
-
-    contract = _contract(data, options, {})
-    network = build_city_network(contract)
-    network.load_state_dict(result.state)
-    model = CityModel(contract, network, device=options.device)
-    accuracy = {}
-    for name, patches in _held_out(data).items():
-        seen = predict_patches(model, patches, batch_size=options.batch_size, progress=progress)
-        accuracy[name] = round(balanced_accuracy(seen.labels, seen.logits.argmax(1)), 6)
-    validation = {"epoch": int(result.best["epoch"]), "loss": round(result.best["val_loss"], 6)}
-    return {"validation": validation, "balanced accuracy": accuracy}
-
-
-def _contract(data: "CityDataModule", options: CityTrainOptions, metrics: Measures) -> CityContract:
-    """Write down everything that a user of the model has to know."""
-    folder = data.folder
-    rows = folder.patches["image"].iloc[data.train_patches.rows]
-    cells = folder.images["cell_size_m"].iloc[rows.unique()].dropna()
-    versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
-    return CityContract(
-        backbone=options.backbone,
-        cities=tuple((city.code, city.name) for city in folder.cities),
-        bands=BANDS,
-        dtype="uint8",
-        value_range=(0.0, 255.0),
-        patch_m=folder.patch_m,
-        cell_size_m=float(cells.median()) if len(cells) else None,
-        input_px=options.input_px,
-        mean=IMAGENET_MEAN,
-        std=IMAGENET_STD,
-        per_image=options.normalise == "patch",
-        split=_split(data),
-        metrics=metrics,
-        options=options.to_json(),
-        seed=options.seed,
-        versions={"geocity": geocity.__version__, **versions},
     )
 
 
