@@ -71,7 +71,6 @@ function drawModes() {
   byId('controls').replaceChildren(
     ...parts,
     make('div', { className: 'fields', id: 'fields' }),
-    makeButton('Whole area', () => map.goHome()),
   );
 }
 
@@ -146,5 +145,6 @@ drawTime();
 settlements = new Settlements(content, map);
 drawMethod(content);
 new ResizeObserver(() => map.map.invalidateSize({ animate: false })).observe(byId('map-frame'));
+byId('whole-area').addEventListener('click', () => map.goHome());
 byId('print').addEventListener('click', printPage);
 window.addEventListener('afterprint', () => sizeFor(null));
