@@ -37,7 +37,6 @@ def test_the_map_lies_on_the_glyph_of_the_city_asked_for(city):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_finds_the_glyph_and_leaves_the_network_as_it_was(method):
-    pytest.importorskip("pytorch_grad_cam")
     model = glyph_model()
     model.network.stem.weight.requires_grad_(False)
     image, masks = glyphs()
@@ -64,7 +63,6 @@ def assert_untouched(network, before):
 
 @pytest.mark.parametrize("method", ["relevance-cam", "grad-cam"])
 def test_the_network_is_left_as_it_was_after_an_error_too(method):
-    pytest.importorskip("pytorch_grad_cam")
     model = glyph_model()
     model.network.stem.weight.requires_grad_(False)
     before = {name: value.clone() for name, value in model.network.state_dict().items()}
@@ -74,7 +72,6 @@ def test_the_network_is_left_as_it_was_after_an_error_too(method):
 
 
 def test_gradient_maps_of_several_layers_equal_those_of_one():
-    pytest.importorskip("pytorch_grad_cam")
     torch.manual_seed(0)
     network = timm.create_model("resnet10t", num_classes=3).eval()
     images = torch.rand(2, 3, 64, 64)

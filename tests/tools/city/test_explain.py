@@ -145,7 +145,6 @@ def test_patches_without_georeference_give_no_rasters(tmp_path):
 
 
 def test_methods_are_compared_and_the_seed_decides(cities, tmp_path):
-    pytest.importorskip("pytorch_grad_cam")
     few = {"patches": 2, "measured": 1, "steps": 2, "layers": ("1", "4")}
     options = ExplainOptions(compare=("grad-cam", "grad-cam++"), seed=5, **few)
     first = explain("m", cities, out=tmp_path / "a", options=options)
