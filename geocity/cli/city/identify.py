@@ -65,7 +65,7 @@ def command(
 
     \b
     Example:
-      geocity city identify sample_data/cities/*/*/*.jpg -m geocity-demo/cities/model.geocity
+      geocity city identify sample_data/cities/raw/*/9/*.jpg -m geocity-demo/cities/model.geocity
     """  # noqa: D301 - click wants the character
     from geocity.tools.city.identify import identify
 

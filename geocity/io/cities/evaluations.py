@@ -79,7 +79,7 @@ def write_city_evaluation(
         curves = {name.capitalize(): level.curves for name, level in found.sureness.items()}
         draw_sureness(curves, folder / RELIABILITY_PNG)
     if audit is not None:
-        draw_cues(audit.plain, audit.cues, len(labels.codes), folder / CUES_PNG)
+        draw_cues(audit, len(labels.codes), folder / CUES_PNG)
     return report
 
 
@@ -262,6 +262,8 @@ def _audit_lines(audit: Mapping[str, Any]) -> str:
     width = max(len(title) for title in CUES.values())
     rows = [("as it is", audit["as_it_is"])]
     rows += [(CUES[cue], figures) for cue, figures in audit["cues"].items()]
+    dates = audit["dates"] or {}
+    rows += [(f"on {side.replace('_', ' ')}", told) for side, told in dates.items() if told]
     table = "\n".join(f"  {title.ljust(width)}  {_told(figures)}" for title, figures in rows)
     return f"What it lives off ({audit['patches']:,} patches):\n{table}\n{audit['verdict']}"
 

@@ -10,7 +10,7 @@ from matplotlib.colors import PowerNorm
 from numpy.typing import NDArray
 
 from geocity.core.calibration import Reliability
-from geocity.core.cities.cue_audit import CUES, CueResult
+from geocity.core.cities.cue_audit import CUES, CueAudit
 from geocity.core.cities.scores import Figure, LevelScores
 from geocity.io.figures.style import (
     ACCENT,
@@ -178,21 +178,27 @@ def draw_sureness(curves: Mapping[str, tuple[Reliability, Reliability]], out: Pa
         save_figure(figure, out)
 
 
-def draw_cues(plain: Figure, results: Sequence[CueResult], cities: int, out: Path) -> None:
-    """Draw what is left of the accuracy when a cue is taken away.
+def draw_cues(audit: CueAudit, cities: int, out: Path) -> None:
+    """Draw what is left of the accuracy when a cue is taken away, and on other dates.
 
     Args:
-        plain: accuracy of the untouched patches.
-        results: of the cues.
+        audit: what the model lives off.
         cities: chance is one in so many.
         out: the PNG file to write.
     """
-    rows = [("as it is", plain), *((CUES[r.cue], r.accuracy) for r in results)]
+    rows = [("as it is", audit.plain), *((CUES[r.cue], r.accuracy) for r in audit.cues)]
+    if audit.dates is not None:
+        sides = (
+            ("on a date of training", audit.dates.same),
+            ("on another date", audit.dates.other),
+        )
+        rows += [(name, figure) for name, figure in sides if figure is not None]
     with house_style():
         figure = new_figure(6.4, 1.1 + 0.42 * len(rows))
         axes = figure.add_subplot()
         places = np.arange(len(rows))[::-1]
-        colors = [PALETTE[0], *[PALETTE[5]] * len(results)]
+        colors = [PALETTE[0], *[PALETTE[5]] * len(audit.cues)]
+        colors += [PALETTE[3]] * (len(rows) - len(colors))
         values = [_value(f) for _, f in rows]
         axes.barh(places, values, height=0.62, color=colors)
         for (_, bar), place, value in zip(rows, places, values, strict=True):

@@ -17,7 +17,7 @@ from geocity.core.cities.cue_audit import (
 from geocity.core.cities.scores import Figure, level_scores
 from geocity.core.cities.votes import Units
 from geocity.core.progress import Progress
-from geocity.tools.city.city_parts import CityPart
+from geocity.tools.city.city_parts import SAME_DATE, CityPart, ask, read_part
 from geocity.tools.city.evaluate_options import CityEvaluateOptions
 
 if TYPE_CHECKING:
@@ -71,7 +71,9 @@ def audit_cues(
         if figure.value is not None and plain.value is not None:
             kept = kept_share(figure.value, plain.value, len(model.contract.cities))
         results.append(CueResult(cue, figure, kept))
-    dates = _by_date(part, answered, fold, options)
+    dates = _by_date(
+        *_with_same_date(model, part, answered, fold, options, progress), fold, options
+    )
     contract = model.contract
     told = verdict(
         plain, results, dates, cities=len(contract.cities), standardised=contract.per_image
@@ -102,6 +104,27 @@ def spread_choice(truth: NDArray[np.integer], most: int, seed: int) -> NDArray[n
     if not chosen:
         return np.zeros(0, np.int64)
     return np.sort(np.concatenate(chosen)).astype(np.int64)
+
+
+def _with_same_date(
+    model: "CityModel",
+    part: CityPart,
+    answered: Units,
+    fold: int,
+    options: CityEvaluateOptions,
+    progress: Progress,
+) -> tuple[CityPart, Units]:
+    """Add the test places on a date of training, which `prepare` keeps for this comparison."""
+    if options.split != "test":
+        return part, answered
+    same = read_part(part.folder, model.contract, SAME_DATE, fold)
+    if not same.rows:
+        return part, answered
+    asked = ask(
+        model, same, batch_size=options.batch_size, progress=progress, stage="on a known date"
+    )
+    both = part + same
+    return both, both.units(np.concatenate([answered.logits, asked.logits]))
 
 
 def _by_date(

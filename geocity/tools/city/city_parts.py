@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 PARTS = ("test", "val", "train")
 
+SAME_DATE = "test_same_date"
+"""Test places on a date of training, where `prepare` held a date out."""
+
 
 @dataclass(frozen=True, eq=False)
 class CityPart:
@@ -40,6 +43,12 @@ class CityPart:
     def units(self, logits: NDArray[np.float32]) -> Units:
         """Return the patches with the logits that a model gave them."""
         return patch_units(logits, self.truth, self.image, self.place)
+
+    def __add__(self, other: "CityPart") -> "CityPart":
+        """Return the patches of both."""
+        columns = ("truth", "image", "place")
+        joined = (np.concatenate([getattr(self, c), getattr(other, c)]) for c in columns)
+        return CityPart(self.folder, self.rows + other.rows, *joined)
 
     def take(self, chosen: NDArray[np.integer]) -> "CityPart":
         """Return some of the patches."""
@@ -103,7 +112,7 @@ def chosen_fold(contract: CityContract, folder: CityFolder, fold: int | None) ->
     """Return the fold asked for, or the one that the model was trained on."""
     if fold is not None:
         return fold
-    told = contract.split.get("fold", 0)
+    told = contract.options.get("fold", 0)
     return told if isinstance(told, int) else 0
 
 

@@ -168,6 +168,20 @@ def test_sites_shared_with_validation_are_spoken_of(toy_model, toy_cities, tmp_p
     assert "Test and validation share 6 of their sites" in caplog.text
 
 
+def test_places_kept_for_the_known_date_are_compared(toy_model, toy_cities, tmp_path):
+    from geocity.io.cities.manifest import read_city_folder, write_city_folder
+
+    folder = read_city_folder(toy_cities)
+    patches = folder.patches.copy()
+    known = (patches["part"] == "test") & (patches["site"].astype(str) == "3")
+    patches.loc[known, "part"] = "test_same_date"
+    prepared = write_city_folder(tmp_path / "dates", replace(folder, patches=patches))
+    report = evaluate(toy_model, prepared, out=tmp_path / "o", options=QUICK).report
+    assert report["levels"]["patches"]["units"] == 54
+    dates = report["cue_audit"]["dates"]
+    assert (dates["a_date_of_training"]["patches"], dates["another_date"]["patches"]) == (54, 54)
+
+
 def test_one_site_gives_no_intervals(toy_model, toy_cities, tmp_path):
     prepared = copy_with_parts(toy_cities, tmp_path, {"test": ""}, keep_first=True)
     done = evaluate(
