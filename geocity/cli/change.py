@@ -1,20 +1,12 @@
 """``geocity change``."""
 
-import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from geocity.cli.console import Console
-from geocity.cli.options import out_option, overwrite_option, tool_command
-
-
-def _days(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[datetime.date, ...]:
-    try:
-        return tuple(datetime.date.fromisoformat(day.strip()) for day in value.split(",") if day)
-    except ValueError as error:
-        raise click.BadParameter(f"{value!r} is not a list of days such as 2015-02-14.") from error
+from geocity.cli.options import date_option, out_option, overwrite_option, tool_command
 
 
 @tool_command("change")
@@ -38,13 +30,7 @@ def _days(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[dat
     metavar="M2",
     help="Smallest patch of growth or loss that counts.",
 )
-@click.option(
-    "--dates",
-    callback=_days,
-    default="",
-    metavar="DAY,DAY…",
-    help="When the images were taken, where the files do not say.",
-)
+@date_option("When the images were taken, once for each date.")
 @click.option("--layer", "layers", multiple=True, help="Layer of polygon files; one, or one each.")
 @click.option("--slum-class", help="Name or value of the class to follow, if there are several.")
 @click.option("--area", type=click.Path(path_type=Path), help="Polygons of what was imaged.")
@@ -95,7 +81,7 @@ def command(
     \b
     Example:
       geocity change sample_data/slums_2015.gpkg sample_data/slums_2025.gpkg \\
-        --dates 2015-02-14,2025-02-09 -o change.gpkg
+        --date 2015-02-14 --date 2025-02-09 -o change.gpkg
     """  # noqa: D301 - click wants the character
     from geocity.tools.change import change
     from geocity.tools.change_options import ChangeOptions

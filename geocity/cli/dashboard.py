@@ -1,19 +1,12 @@
 """``geocity dashboard``."""
 
-import datetime
 from pathlib import Path
 
 import click
 
 from geocity.cli.console import Console
-from geocity.cli.options import out_option, overwrite_option, tool_command
+from geocity.cli.options import date_option, out_option, overwrite_option, tool_command
 from geocity.tools.dashboard_options import MAX_VECTORS, DashboardOptions
-
-
-def _days(
-    _context: click.Context, _option: click.Parameter, values: tuple[datetime.datetime, ...]
-) -> tuple[datetime.date, ...]:
-    return tuple(value.date() for value in values)
 
 
 @tool_command("dashboard")
@@ -42,24 +35,8 @@ def _days(
     type=click.Path(path_type=Path),
     help="What `geocity assess estimate` wrote; give it once a date.",
 )
-@click.option(
-    "--date",
-    "dates",
-    multiple=True,
-    type=click.DateTime(["%Y-%m-%d"]),
-    callback=_days,
-    metavar="YYYY-MM-DD",
-    help="Date of the image, once for each layer of SLUMS.  [default: what they say]",
-)
-@click.option(
-    "--scene-date",
-    "scene_dates",
-    multiple=True,
-    type=click.DateTime(["%Y-%m-%d"]),
-    callback=_days,
-    metavar="YYYY-MM-DD",
-    help="Date of the scene, once for each.  [default: what they say]",
-)
+@date_option("Date of the image, once for each layer of SLUMS.")
+@date_option("Date of the scene, once for each.", "--scene-date", "scene_dates")
 @click.option(
     "--unit-field", metavar="FIELD", help="Holds the names.  [default: one called ward, name …]"
 )

@@ -6,13 +6,7 @@ from pathlib import Path
 import click
 
 from geocity.cli.console import Console
-from geocity.cli.options import out_option, overwrite_option, tool_command
-
-
-def _days(
-    _context: click.Context, _option: click.Parameter, values: tuple[datetime.datetime, ...]
-) -> tuple[datetime.date, ...]:
-    return tuple(value.date() for value in values)
+from geocity.cli.options import date_option, out_option, overwrite_option, tool_command
 
 
 @tool_command("indicators")
@@ -32,15 +26,7 @@ def _days(
     metavar="NAME|VALUE",
     help="The class that means slum.  [default: the one called so, or the only one]",
 )
-@click.option(
-    "--date",
-    "dates",
-    multiple=True,
-    type=click.DateTime(["%Y-%m-%d"]),
-    callback=_days,
-    metavar="YYYY-MM-DD",
-    help="Date of the image, once for each SLUMS.  [default: what they say]",
-)
+@date_option("Date of the image, once for each SLUMS.")
 @click.option(
     "--population",
     multiple=True,
@@ -85,7 +71,7 @@ def command(
     \b
     Example:
       geocity indicators sample_data/slums_2015.gpkg sample_data/slums_2025.gpkg \\
-        --date 2015-02-14 --date 2025-02-14 --units sample_data/wards.gpkg \\
+        --date 2015-02-14 --date 2025-02-09 --units sample_data/wards.gpkg \\
         --covered sample_data/scene_2015.tif --covered sample_data/scene_2025.tif \\
         --population sample_data/population_2015.tif \\
         --population sample_data/population_2025.tif -o indicators.csv

@@ -40,6 +40,19 @@ seed_option: Decorator = click.option(
 )
 
 
+def date_option(description: str, flag: str = "--date", name: str = "dates") -> Decorator:
+    """Return an option that takes a day each time it is given."""
+    return click.option(
+        flag,
+        name,
+        multiple=True,
+        type=click.DateTime(["%Y-%m-%d"]),
+        callback=lambda _context, _option, moments: tuple(moment.date() for moment in moments),
+        metavar="YYYY-MM-DD",
+        help=f"{description}  [default: what they say]",
+    )
+
+
 def named_values(
     _context: click.Context, _option: click.Parameter, texts: tuple[str, ...]
 ) -> dict[str, str] | None:

@@ -125,14 +125,14 @@ def _date_of(path: Path, layer: str | None, is_raster: bool) -> datetime.date:
             found = datetime.date(year, 1, 1)
             logger.warning(
                 "%s says a year and no day; it is taken as %s. Give the days of the images "
-                "(--dates).",
+                "(--date).",
                 name,
                 found,
             )
     if found is None:
         raise InputError(
             f"{path} does not say when its image was taken, neither in a field or tag nor in its "
-            "name; give the dates (--dates 2015-02-14,2025-02-09)."
+            "name; give the dates (--date 2015-02-14 --date 2025-02-09)."
         )
     return found
 
@@ -175,7 +175,7 @@ def _refuse_disorder(maps: Sequence[DatedMap]) -> None:
         if former.date == latter.date:
             raise InputError(
                 f"{former.title} and {latter.title} both show {former.date}; a change needs two "
-                "dates (give the right ones with --dates)."
+                "dates (give the right ones with --date)."
             )
         if former.date > latter.date:
             raise InputError(

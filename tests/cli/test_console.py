@@ -66,9 +66,20 @@ def test_json_gives_one_object_a_line():
     assert events[0] == {"event": "progress", "stage": "Playing", "done": 1, "total": 4}
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help_with_an_example(command):
-    result = CliRunner().invoke(main, [command, "--help"])
+def every_command():
+    """Return the words of every command, those of groups as well."""
+    context = click.Context(main)
+    words = []
+    for name in COMMANDS:
+        found = main.get_command(context, name)
+        inner = found.list_commands(context) if isinstance(found, click.Group) else [None]
+        words += [[name] if one is None else [name, one] for one in inner]
+    return words
+
+
+@pytest.mark.parametrize("words", every_command(), ids=" ".join)
+def test_every_command_has_help_with_an_example(words):
+    result = CliRunner().invoke(main, [*words, "--help"])
     assert result.exit_code == 0, result.output
     assert "Example" in result.output
     # What `geocity demo` makes of sample_data serves where chips or a model are needed.

@@ -4,7 +4,15 @@ import click
 
 from geocity.cli.lazy_group import LazyGroup
 
-COMMANDS: tuple[str, ...] = ("prepare", "train", "import", "evaluate", "identify", "explain", "compare")
+COMMANDS: tuple[str, ...] = (
+    "prepare",
+    "train",
+    "import",
+    "evaluate",
+    "identify",
+    "explain",
+    "compare",
+)
 """In the order of the work, which is the order of ``geocity city --help``."""
 
 

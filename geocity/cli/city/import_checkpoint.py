@@ -27,7 +27,7 @@ def command(
 
     \b
     Example:
-      geocity city import best.pth -o dl-slicer.geocity
+      geocity city import best.pth -o geocity-demo/dl-slicer.geocity
     """  # noqa: D301 - click wants the character
     from geocity.tools.city.import_checkpoint import import_checkpoint
 
