@@ -90,11 +90,16 @@ class CityCalibration:
         return cls(coverage, acceptance, patch, image, means)
 
 
-def calibrate_level(units: Units, *, coverage: float, acceptance: float) -> LevelCalibration:
+def calibrate_level(
+    units: Units, *, coverage: float, acceptance: float, patch: LevelCalibration | None = None
+) -> LevelCalibration:
     """Learn temperature and thresholds from validation units of known cities.
 
     Args:
         units: patches, or images.
+        patch: for images, what was learned for patches. A vote of many is not less sure than one
+            of them, so their temperature is the highest; and where there are too few images for
+            the share asked (19 for 95 %), no image needs to be louder than a patch to be known.
         coverage: how often the truth shall be in a set.
         acceptance: share of known units that shall count as known.
 
@@ -102,13 +107,18 @@ def calibrate_level(units: Units, *, coverage: float, acceptance: float) -> Leve
         ValueError: if there is no unit.
     """
     temperature = fit_city_temperature(units)
+    known_from = acceptance_threshold(energy(units.logits), acceptance)
+    if patch is not None:
+        temperature = min(temperature, patch.temperature)
+        if acceptance > len(units) / (len(units) + 1):
+            known_from = min(known_from, patch.known_from)
     chance = np.exp(log_probabilities(units.logits, temperature))
     rule = fit_set_rule(chance[np.arange(len(units)), units.truth], units.site, coverage)
     return LevelCalibration(
         temperature=temperature,
         set_threshold=rule.threshold,
         guaranteed=rule.guaranteed,
-        known_from=acceptance_threshold(energy(units.logits), acceptance),
+        known_from=known_from,
         units=len(units),
         sites=rule.sites,
     )

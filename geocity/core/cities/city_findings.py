@@ -52,11 +52,10 @@ def calibrate(
         ValueError: if there is no patch.
     """
     levels = by_level(patches)
-    learned = [
-        calibrate_level(levels[name], coverage=coverage, acceptance=acceptance)
-        for name in CALIBRATED
-    ]
-    return CityCalibration(coverage, acceptance, *learned, means)
+    wanted = {"coverage": coverage, "acceptance": acceptance}
+    patch = calibrate_level(levels["patches"], **wanted)
+    image = calibrate_level(levels["images"], **wanted, patch=patch)
+    return CityCalibration(coverage, acceptance, patch, image, means)
 
 
 @dataclass(frozen=True, eq=False)

@@ -177,14 +177,14 @@ def verdict(
         sentences.append(_colour_sentence(kept, results))
         if standardised:
             sentences.append(_STANDARDISED)
-        sentences.append(_form_sentence(kept, results))
+        sentences += [_grey_sentence(kept, results), _form_sentence(kept, results)]
     if dates is not None:
         sentences.append(_date_sentence(dates))
     return " ".join(sentence for sentence in sentences if sentence)
 
 
 def _colour_sentence(kept: Mapping[str, float | None], results: Sequence[CueResult]) -> str:
-    share, without = kept.get("colours"), kept.get("grey")
+    share = kept.get("colours")
     if share is None:
         return ""
     told = f"({_share_of(results, 'colours')} right)"
@@ -194,14 +194,17 @@ def _colour_sentence(kept: Mapping[str, float | None], results: Sequence[CueResu
             ", so it knows acquisitions more than cities."
         )
     if share < _HARDLY:
-        text = (
+        return (
             f"Partly colour: with the colours of another city a part of its skill is gone {told}."
         )
-    else:
-        text = f"Not the weather: with the colours of another city its skill hardly changes {told}."
-    if without is not None and without < _HARDLY:
-        text += f" Yet it looks at colour: without any {_share_of(results, 'grey')} are right."
-    return text
+    return f"Not the weather: with the colours of another city its skill hardly changes {told}."
+
+
+def _grey_sentence(kept: Mapping[str, float | None], results: Sequence[CueResult]) -> str:
+    share = kept.get("grey")
+    if share is None or share >= _HARDLY:
+        return ""
+    return f"It looks at colour: without any {_share_of(results, 'grey')} are right."
 
 
 def _form_sentence(kept: Mapping[str, float | None], results: Sequence[CueResult]) -> str:

@@ -42,6 +42,20 @@ def test_a_few_right_images_do_not_make_it_certain():
     np.testing.assert_allclose(chance.max(axis=1), 7 / 8, rtol=1e-3)
 
 
+def test_images_are_not_less_sure_than_their_patches():
+    wanted = {"coverage": 0.9, "acceptance": 0.95}
+    patch = calibrate_level(overconfident(factor=1.0), **wanted)
+    right = 6.0 * np.eye(4)[[0, 1, 2, 3, 0, 1]]
+    few = patch_units(right, right.argmax(axis=1), np.arange(6), np.arange(6))
+    image = calibrate_level(few, **wanted, patch=patch)
+    alone = calibrate_level(few, **wanted)
+    assert image.temperature == patch.temperature < alone.temperature
+    assert image.known_from == patch.known_from < alone.known_from  # six are too few for 95 %
+    many = overconfident(5, patches=500, factor=0.5)
+    own = calibrate_level(many, **wanted, patch=patch)
+    assert own == calibrate_level(many, **wanted)
+
+
 def test_with_many_units_the_temperature_is_the_plain_one():
     units = overconfident(3, patches=4000)
     plain = fit_temperature(units.logits, units.truth)
