@@ -54,6 +54,12 @@ from geocity.tools.dashboard_options import MAX_VECTORS, DashboardOptions
 )
 @click.option("--credit", default="", metavar="TEXT", help="Whose imagery it is.")
 @click.option(
+    "--project",
+    type=click.Path(path_type=Path),
+    metavar="FILE.qgz",
+    help="Write a QGIS project of the same files too.",
+)
+@click.option(
     "--max-vectors",
     type=click.IntRange(min=0),
     default=MAX_VECTORS,
@@ -71,6 +77,7 @@ def command(
     indicators: Path | None,
     units: str | None,
     assessments: tuple[Path, ...],
+    project: Path | None,
     overwrite: bool,
     **options: object,
 ) -> None:
@@ -99,8 +106,10 @@ def command(
             units=units,
             assessments=assessments,
         ),
-        options=DashboardOptions(**options),  # type: ignore[arg-type]  # click made them
+        options=DashboardOptions(project=project, **options),  # type: ignore[arg-type]  # click made them
         overwrite=overwrite,
         progress=console.progress,
     )
     console.result(result)
+    if project is not None:
+        console.result(project)

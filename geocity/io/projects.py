@@ -22,7 +22,7 @@ from geocity.errors import InputError
 from geocity.io.markup import node
 from geocity.io.print_layouts import LayoutText, print_layout
 from geocity.io.qgis_places import Bounds, corners, crs_element, extent_element
-from geocity.io.qml import QGIS_VERSION, Period, temporal_range, to_text
+from geocity.io.qml import QGIS_VERSION, Period, temporal_field, temporal_range, to_text
 from geocity.io.staging import PathLike, staged
 
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
@@ -43,6 +43,7 @@ class ProjectLayer:
         qml: its style.
         layer: which layer of the file, for a GeoPackage.
         period: the time it holds for; None keeps what the style says.
+        date_field: the field with the time of each feature; None keeps what the style says.
         visible: switched on when the project opens.
         in_legend: explained on the print page, if it is visible.
     """
@@ -56,6 +57,7 @@ class ProjectLayer:
     qml: str
     layer: str | None = None
     period: Period | None = None
+    date_field: str | None = None
     visible: bool = True
     in_legend: bool = True
 
@@ -221,7 +223,7 @@ def _map_layer(identity: str, source: str, layer: ProjectLayer) -> Element:
         bands = range(1, _bands_of(style) + 1)
         seen = (node("noDataList", {"bandNo": band, "useSrcNoData": 1}) for band in bands)
         element.append(node("noData", None, *seen))
-    element.extend(_style_children(style, layer.period))
+    element.extend(_style_children(style, _time_of(layer)))
     return element
 
 
@@ -234,12 +236,18 @@ def _bands_of(style: Element) -> int:
     return max([1, *(int(number) for number in numbers if number.isdigit())])
 
 
-def _style_children(style: Element, period: Period | None) -> Iterator[Element]:
+def _time_of(layer: ProjectLayer) -> Element | None:
+    if layer.period is not None:
+        return temporal_range(layer.period)
+    return None if layer.date_field is None else temporal_field(layer.date_field)
+
+
+def _style_children(style: Element, time: Element | None) -> Iterator[Element]:
     for child in style:
-        if child.tag != "temporal" or period is None:
+        if child.tag != "temporal" or time is None:
             yield child
-    if period is not None:
-        yield temporal_range(period)
+    if time is not None:
+        yield time
 
 
 def _canvas(view: Bounds, crs: CRS) -> Element:

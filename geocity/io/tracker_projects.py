@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from geocity.core.classes import default_color
@@ -12,6 +12,7 @@ from geocity.io.map_projects import labels, periods
 from geocity.io.print_layouts import LayoutText
 from geocity.io.project_layers import imagery_layer, polygon_layer
 from geocity.io.projects import ProjectLayer, write_project
+from geocity.io.qml import Period
 from geocity.io.staging import PathLike
 
 CHANGE, WARDS = "Change", "Wards"
@@ -29,17 +30,18 @@ _SLUM = 1
 
 @dataclass(frozen=True, slots=True)
 class Outlines:
-    """The slum outlines of one date.
+    """A layer of slum outlines.
 
     Attributes:
         path: the file.
         layer: which layer of it; None for the only one.
-        date: when its image was taken.
+        date: when its image was taken; None if its features have dates of their own, in the field
+            `date`.
     """
 
     path: Path
     layer: str | None
-    date: datetime.date
+    date: datetime.date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class TrackerFiles:
     """What a tracker shows.
 
     Attributes:
-        outlines: one for each date.
+        outlines: the layers, one a date or with several.
         scenes: imagery with its date, if known.
         change: what `change` wrote.
         units: polygons of wards, the layer, and the field with their names.
@@ -65,7 +67,8 @@ def write_tracker_project(
     """Write the project of a tracker; its layers follow QGIS's temporal controller.
 
     Growth, loss and what stayed are switched on, over the newest imagery; outlines of each date
-    and settlements are there to be switched on.
+    and settlements are there to be switched on. Outlines of several dates in one layer are one
+    layer here too, and the temporal controller tells them apart.
 
     Args:
         out: the `.qgz` to make; paths are stored relative to its folder.
@@ -100,22 +103,30 @@ def _change_layers(change: Path | None) -> list[ProjectLayer]:
 
 
 def _outline_layers(outlines: Sequence[Outlines], *, shown: bool) -> list[ProjectLayer]:
-    newest = max((o.date for o in outlines), default=None)
-    plain = styles.outlines_qml(default_color(_SLUM))
-    names = labels([(o.path, o.date) for o in outlines])
-    spans = periods([o.date for o in outlines])
+    dated = [(o, o.date) for o in outlines if o.date is not None]
+    newest = max((date for _, date in dated), default=None)
+    names = labels([(source.path, date) for source, date in dated])
+    spans = periods([date for _, date in dated])
     found = [
-        polygon_layer(
-            source.path,
-            source.layer,
-            f"Outlines {name}",
-            qml=_own_style(source) or plain,
-            period=period,
-            visible=shown and source.date == newest,
-        )
-        for source, name, period in zip(outlines, names, spans, strict=True)
+        _outline_layer(source, name, period, visible=shown and source.date == newest)
+        for (source, _), name, period in zip(dated, names, spans, strict=True)
+    ]
+    mixed = [source for source in outlines if source.date is None]
+    names = labels([(source.path, None) for source in mixed])
+    found += [
+        replace(_outline_layer(source, name, None, visible=shown), date_field="date")
+        for source, name in zip(mixed, names, strict=True)
     ]
     return found[::-1]
+
+
+def _outline_layer(
+    source: Outlines, name: str, period: Period | None, *, visible: bool
+) -> ProjectLayer:
+    qml = _own_style(source) or styles.outlines_qml(default_color(_SLUM))
+    return polygon_layer(
+        source.path, source.layer, f"Outlines {name}", qml=qml, period=period, visible=visible
+    )
 
 
 def _own_style(source: Outlines) -> str | None:

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import geopandas
-
 import geocity
 from geocity.core.progress import Progress, silent
 from geocity.errors import InputError
@@ -21,10 +19,15 @@ from geocity.io.dashboard.indicator_tables import Indicators, read_indicators
 from geocity.io.dashboard.map_layers import in_lon_lat
 from geocity.io.dashboard.outlines import DatedOutlines, find_layers, read_outlines
 from geocity.io.dashboard.page import render_page
-from geocity.io.named_units import read_units
+from geocity.io.named_units import NamedUnits, read_units
 from geocity.io.rasters import open_scene
 from geocity.io.staging import PathLike, fresh_output, staged
 from geocity.tools.dashboard_options import DashboardOptions
+from geocity.tools.dashboard_project import (
+    ProjectFiles,
+    check_project,
+    write_dashboard_project,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -79,25 +82,28 @@ def dashboard(
 
     Raises:
         InputError: if an input or an option cannot be used.
-        OutputExistsError: if the page is there already.
+        OutputExistsError: if the page or the project is there already.
     """
     inputs, options = inputs or DashboardInputs(), options or DashboardOptions()
     path = fresh_output(_page_name(out), overwrite=overwrite)
     named = [slums] if isinstance(slums, str | os.PathLike) else list(slums)
     note = _note(options.method_note)
     layers = find_layers(named)
+    if options.project is not None:
+        check_project(options.project, layers, inputs.units, overwrite=overwrite)
     scenes = _scenes_by_date(inputs.scenes, options.scene_dates)
     outlines = read_outlines(layers, dates=options.dates, slum_class=options.slum_class)
     _refuse_other_dates(scenes, [o.date for o in outlines])
     change = read_change(inputs.change) if inputs.change is not None else None
     indicators = read_indicators(inputs.indicators) if inputs.indicators is not None else None
     _tell_what_does_not_meet(outlines, change, indicators)
+    units = _units(inputs.units, options.unit_field, indicators)
     data = TrackerData(
         outlines=outlines,
         imagery=_imagery(scenes, progress),
         change=change,
         indicators=indicators,
-        units=_units(inputs.units, options.unit_field, indicators),
+        units=None if units is None else in_lon_lat(units.frame),
         assessments=_assessments(inputs.assessments, outlines, options.slum_class),
         max_vectors=options.max_vectors,
     )
@@ -109,6 +115,9 @@ def dashboard(
     )
     page = render_page(tracker_content(data, text)).encode("utf-8")
     _tell_size(data, len(page))
+    if options.project is not None:
+        files = ProjectFiles(outlines, scenes, inputs.change, inputs.units, units)
+        write_dashboard_project(options.project, files, options, overwrite=overwrite)
     with staged(path, overwrite=overwrite) as stage:
         stage.path.write_bytes(page)
     return path
@@ -222,7 +231,7 @@ def _assessments(
 
 def _units(
     path: PathLike | None, field: str | None, indicators: Indicators | None
-) -> geopandas.GeoDataFrame | None:
+) -> NamedUnits | None:
     if path is None:
         return None
     units = read_units(path, field)
@@ -232,7 +241,7 @@ def _units(
             f"The units of {path} ({units.names[0]} …) are not those of the indicators "
             f"({min(known)} …); give the same ones, or the field with their names (--unit-field)."
         )
-    return in_lon_lat(units.frame)
+    return units
 
 
 def _tell_size(data: TrackerData, size: int) -> None:

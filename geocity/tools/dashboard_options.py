@@ -3,6 +3,8 @@
 import datetime
 from dataclasses import dataclass
 
+from geocity.io.staging import PathLike
+
 MAX_VECTORS = 10_000
 """A browser draws so many outlines at ease; more become a picture."""
 
@@ -19,6 +21,7 @@ class DashboardOptions:
         slum_class: name or value of the class that means slum, where there are several.
         method_note: a text for the method note, or a text file that holds it.
         credit: whose imagery it is.
+        project: a QGIS project of the same files to write beside the page, `.qgz`.
         max_vectors: layers with more polygons are drawn as a picture.
     """
 
@@ -29,4 +32,5 @@ class DashboardOptions:
     slum_class: str | None = None
     method_note: str = ""
     credit: str = ""
+    project: PathLike | None = None
     max_vectors: int = MAX_VECTORS

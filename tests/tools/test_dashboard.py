@@ -4,7 +4,10 @@ import datetime
 import json
 import logging
 import re
+import zipfile
+from xml.etree import ElementTree
 
+import geopandas
 import pytest
 from click.testing import CliRunner
 
@@ -255,9 +258,10 @@ def test_the_command(tmp_path, files):
     arguments += ["--change", str(files.change), "--indicators", str(files.indicators)]
     arguments += ["--units", str(files.wards), "--assessment", str(files.assessment)]
     arguments += ["--date", "2015-02-14", "--date", "2025-02-09", "--method-note", "Careful."]
+    arguments += ["--project", str(tmp_path / "tracker.qgz")]
     result = CliRunner().invoke(main, ["dashboard", *arguments])
     assert result.exit_code == 0, result.output
-    assert result.stdout.strip() == str(out)
+    assert result.stdout.split() == [str(out), str(tmp_path / "tracker.qgz")]
     whole = content_of(out)
     assert (whole["title"], whole["credit"], whole["notes"]) == (
         "Our <city>",
@@ -267,3 +271,62 @@ def test_the_command(tmp_path, files):
     result = CliRunner().invoke(main, ["dashboard", *arguments])
     assert result.exit_code == 1
     assert "--overwrite" in result.stderr
+
+
+def layers_of(project):
+    """Return name, source and time of every layer of a project."""
+    with zipfile.ZipFile(project) as archive:
+        root = ElementTree.fromstring(archive.read(archive.namelist()[0]))
+    found = {}
+    for layer in root.findall("projectlayers/maplayer"):
+        time = layer.find("temporal")
+        told = time.get("startField") or [e.text for e in time.iter() if e.text and "T" in e.text]
+        found[layer.findtext("layername")] = (layer.findtext("datasource"), told)
+    return root, found
+
+
+def test_a_project_of_the_same_files_lies_beside_the_page(tmp_path, files):
+    project = tmp_path / "tracker.qgz"
+    options = DashboardOptions(project=project, title="Our city", credit="Imagery: nobody")
+    page = dashboard(
+        files.slums, out=tmp_path / "a.html", inputs=everything(files), options=options
+    )
+    assert page == tmp_path / "a.html"
+    root, found = layers_of(project)
+    assert set(found) == {
+        *("Outlines 2015", "Outlines 2025", "Wards", "Imagery 2015", "Imagery 2025"),
+    }
+    source, time = found["Outlines 2015"]
+    assert source.endswith("slums.gpkg|layername=slums_2015")
+    assert time == ["2015-02-14T00:00:00Z", "2025-02-08T23:59:59Z"]
+    labels = {item.get("id"): item.get("labelText") for item in root.iter("LayoutItem")}
+    assert labels["title"] == "Our city"
+    assert labels["subtitle"] == "14 February 2015 to 9 February 2025"
+    assert "Imagery: scene_2015.tif, scene_2025.tif\nImagery: nobody\n" in labels["sources"]
+    assert "on the ground" in labels["sources"]
+
+
+def test_a_layer_of_several_dates_is_shown_once_by_its_dates(tmp_path):
+    path = tmp_path / "both.gpkg"
+    dates = [BEFORE, AFTER]
+    write_layer(path, "slums", {"date": dates}, [square(0, 0), square(2, 0)])
+    options = DashboardOptions(project=tmp_path / "t.qgz")
+    dashboard(path, out=tmp_path / "a.html", options=options)
+    _, found = layers_of(options.project)
+    assert found == {"Outlines both": ("./both.gpkg|layername=slums", "date")}
+
+
+def test_the_project_is_checked_before_any_work(tmp_path, files):
+    page = tmp_path / "a.html"
+    with pytest.raises(InputError, match=r"does not end in \.qgz"):
+        dashboard(files.slums, out=page, options=DashboardOptions(project=tmp_path / "t.qgs"))
+    there = tmp_path / "there.qgz"
+    there.write_text("mine")
+    with pytest.raises(OutputExistsError, match="already there"):
+        dashboard(files.slums, out=page, options=DashboardOptions(project=there))
+    parquet = tmp_path / "slums.parquet"
+    geopandas.read_file(files.slums, layer="slums_2015").to_parquet(parquet)
+    with pytest.raises(InputError, match="GeoParquet"):
+        dashboard(parquet, out=page, options=DashboardOptions(project=tmp_path / "t.qgz"))
+    assert not page.exists()
+    assert there.read_text() == "mine"

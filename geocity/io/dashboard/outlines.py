@@ -48,12 +48,14 @@ class DatedOutlines:
         frame: in longitude and latitude, with `name`, `area_m2` and `prob_mean` (NaN if unknown).
         sources: the images, as far as the outlines say.
         models: the models, as far as the outlines say.
+        layers: where the outlines lie.
     """
 
     date: datetime.date
     frame: geopandas.GeoDataFrame
     sources: tuple[str, ...]
     models: tuple[str, ...]
+    layers: tuple[LayerName, ...]
 
 
 def find_layers(named: Sequence[PathLike]) -> list[LayerName]:
@@ -118,14 +120,19 @@ def read_outlines(
     for number, layer in enumerate(layers):
         frame = _slums_only(read_polygons(layer.path, layer=layer.layer), layer, slum_class)
         day = dates[number] if dates else None
-        frames.append(_in_house_fields(frame, layer, day))
+        frames.append(_in_house_fields(frame, layer, day).assign(layer=number))
     together = pd.concat(frames, ignore_index=True)
     return [
         DatedOutlines(
             date=date,
-            frame=_named(geopandas.GeoDataFrame(part.reset_index(drop=True), crs=frames[0].crs)),
+            frame=_named(
+                geopandas.GeoDataFrame(
+                    part.drop(columns="layer").reset_index(drop=True), crs=frames[0].crs
+                )
+            ),
             sources=_distinct(part["source"]),
             models=_distinct(part["model"]),
+            layers=tuple(layers[number] for number in part["layer"].unique()),
         )
         for date, part in together.groupby("date", sort=True)
     ]
