@@ -22,7 +22,7 @@ from geocity.errors import InputError
 from geocity.io.markup import node
 from geocity.io.print_layouts import LayoutText, print_layout
 from geocity.io.qgis_places import Bounds, corners, crs_element, extent_element
-from geocity.io.qml import QGIS_VERSION, Period, temporal_field, temporal_range, to_text
+from geocity.io.qml import QGIS_VERSION, Period, options, temporal_field, temporal_range, to_text
 from geocity.io.staging import PathLike, staged
 
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
@@ -106,7 +106,7 @@ def project_document(
     crs = next((layer.crs for layer in layers if layer.kind == "raster"), layers[0].crs)
     view = _union([_projected(b, layer.crs, crs) for layer in layers if (b := layer.bounds)])
     placed = [(_layer_id(layer), _source(layer, folder), layer) for layer in layers]
-    legend = [_tree_layer(*p) for p in placed if p[2].visible and p[2].in_legend]
+    legend = [_legend_layer(*p) for p in placed if p[2].visible and p[2].in_legend]
     root = node(
         "qgis",
         {"version": QGIS_VERSION, "projectname": text.title},
@@ -185,6 +185,16 @@ def _tree_layer(identity: str, source: str, layer: ProjectLayer) -> Element:
         "expanded": int(layer.visible),
     }
     return node("layer-tree-layer", attributes, _no_properties())
+
+
+def _legend_layer(identity: str, source: str, layer: ProjectLayer) -> Element:
+    """Return a layer for the legend; one row that only repeats its name takes its place."""
+    element = _tree_layer(identity, source, layer)
+    rows = [row.get("label", "") for row in ElementTree.fromstring(layer.qml).iter("category")]
+    if [row.casefold() for row in rows] == [layer.name.casefold()]:
+        settings = options({"legend/title-style": "hidden", "legend/label-0": layer.name})
+        element[:] = [node("customproperties", None, settings)]
+    return element
 
 
 def _layer_tree(placed: Sequence[tuple[str, str, ProjectLayer]]) -> Element:

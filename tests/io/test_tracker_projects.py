@@ -55,3 +55,18 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     missing = Outlines(tmp_path / "nothing.gpkg", None, D15)
     with pytest.raises(InputError, match="nothing.gpkg"):
         write_tracker_project(tmp_path / "t.qgz", TrackerFiles([missing]), TEXT)
+
+
+def test_a_row_of_the_legend_does_not_repeat_its_heading(tmp_path: Path) -> None:
+    project = write_tracker_project(tmp_path / "t.qgz", make_tracker_files(tmp_path), TEXT)
+    with zipfile.ZipFile(project) as archive:
+        root = ElementTree.fromstring(archive.read(archive.namelist()[0]))
+    legend = root.find(".//LayoutItem[@id='legend']/layer-tree-group")
+    assert legend is not None
+    told = {
+        layer.get("name"): {o.get("name"): o.get("value") for o in layer.iter("Option")}
+        for layer in legend.iter("layer-tree-layer")
+    }
+    assert told["Growth"]["legend/title-style"] == "hidden"
+    assert told["Growth"]["legend/label-0"] == "Growth"
+    assert "legend/title-style" not in told["Wards"]
