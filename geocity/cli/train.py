@@ -50,7 +50,11 @@ def _option(name: str, description: str, **settings: Any) -> Callable[..., Any]:
 
 _NETWORK = (
     _option("architecture", "Network: unet or another of segmentation-models-pytorch."),
-    _option("encoder", "Encoder: resnet34, another of theirs, or tu-NAME for any of timm."),
+    _option(
+        "encoder",
+        "Encoder: compact, resnet34, another of theirs, or tu-NAME for any of timm; auto: what "
+        "the weights are for, else compact.",
+    ),
     _option(
         "weights", "Where the encoder starts: none, imagenet, a TorchGeo weights name, a file."
     ),

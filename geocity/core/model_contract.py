@@ -29,6 +29,9 @@ from geocity.core.contract_fields import (
 
 __all__ = ["FORMAT_VERSION", "NODATA_RULE", "NORMALISATION_FORMULA", "ModelContract"]
 
+COMPACT = "compact"
+"""The encoder of geocity's own small U-Net."""
+
 NORMALISATION_FORMULA = "(pixel / scale - mean[band]) / std[band]; invalid pixels become 0"
 NODATA_RULE = (
     "a pixel is invalid where the scene's nodata value, alpha band, mask or NaN says so; "

@@ -1,5 +1,6 @@
 """Chips into batches: which chip when, on which rank, and changed how."""
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -25,10 +26,11 @@ from geocity.io.chips import Chip, ChipFolder
 
 # An epoch of fewer steps makes a poor schedule; a small folder is drawn several times instead.
 _MIN_STEPS = 16
-# Enough ground to see a settlement in its surroundings, in pixels that a CPU can digest.
-_CROP_M = 150.0
+# What a CPU can digest.
 _CROP_PX = (96, 256)
 _FOREGROUND_SHARE = 0.25
+# Enough to know within a tenth how often a class is drawn.
+_COUNTED_DRAWS = 512
 DRAWS = ("focused", "even")
 
 
@@ -38,7 +40,9 @@ class BatchOptions:
 
     Attributes:
         batch_size: crops in a batch, on each device.
-        crop_size: side of the training crops in pixels; 0 chooses about 150 m on the ground.
+        crop_size: side of the training crops in pixels; 0 chooses by `crop_m`.
+        crop_m: about how much ground a crop shows: enough to see a settlement in its
+            surroundings, and no less than the network will see at once in a scene.
         augment: ``strong``, ``light`` or ``none``.
         draw: ``focused`` takes a quarter of the crops around pixels of classes other than the
             background, and the rest around places that are chosen the more often the rougher they
@@ -49,6 +53,7 @@ class BatchOptions:
 
     batch_size: int = 16
     crop_size: int = 0
+    crop_m: float = 150.0
     augment: str = "light"
     draw: str = "focused"
     seed: int = 0
@@ -124,7 +129,7 @@ class ChipDataModule(LightningDataModule):
         self.folder = folder
         self.options = options
         self.normalisation = chip_normalisation(folder)
-        self.crop_size = _crop_size(folder, options.crop_size)
+        self.crop_size = _crop_size(folder, options)
         self.train_chips = self._dataset("train")
         self.val_chips = self._dataset("val")
         if options.augment not in STRENGTHS:
@@ -161,6 +166,33 @@ class ChipDataModule(LightningDataModule):
             sampler=sampler,
             drop_last=len(sampler) >= self.options.batch_size,
         )
+
+    def logit_shift(self) -> tuple[float, ...] | None:
+        """Return per class how much more often the crops show it than the chips do, as a logarithm.
+
+        Crops are drawn around the classes that are looked for, from which alone a network would
+        learn that these are frequent.
+
+        Returns:
+            One number a class, 0 for a class that is not there; None if chips are drawn evenly.
+        """
+        if self.options.draw == "even":
+            return None
+        sampler = TrainingSampler(self._weights, draws=self.draws, seed=self.options.seed)
+        classes = tuple(self.folder.classes.values)
+        drawn = np.zeros(len(classes))
+        for draw in itertools.islice(sampler, _COUNTED_DRAWS):
+            mask = self.train_chips[draw]["mask"].numpy()
+            drawn += np.bincount(mask[mask != NODATA], minlength=len(classes))
+        pixels = self.folder.class_pixels("train")
+        there = np.array([pixels.get(value, 0) for value in classes], np.float64)
+        if not drawn.any() or not there.any():
+            return None
+        seen = (drawn > 0) & (there > 0)
+        often = np.divide(
+            drawn / drawn.sum(), there / there.sum(), out=np.ones(len(classes)), where=seen
+        )
+        return tuple(float(shift) for shift in np.log(often))
 
     def endless(self) -> Iterator[dict[str, Tensor]]:
         """Return training batches without end, epoch after epoch."""
@@ -252,10 +284,11 @@ def _foreground_pixels(chip: Chip) -> int:
     return sum(n for value, n in chip.class_pixels.items() if 0 < value < NODATA)
 
 
-def _crop_size(folder: ChipFolder, asked: int) -> int:
+def _crop_size(folder: ChipFolder, options: BatchOptions) -> int:
+    asked = options.crop_size
     fitting = folder.chip_size // SIDE_MULTIPLE * SIDE_MULTIPLE
     if asked == 0:
-        wanted = round(_CROP_M / folder.cell_size_m / SIDE_MULTIPLE) * SIDE_MULTIPLE
+        wanted = round(options.crop_m / folder.cell_size_m / SIDE_MULTIPLE) * SIDE_MULTIPLE
         return max(SIDE_MULTIPLE, min(max(wanted, _CROP_PX[0]), _CROP_PX[1], fitting))
     if asked % SIDE_MULTIPLE or not SIDE_MULTIPLE <= asked <= max(fitting, SIDE_MULTIPLE):
         raise InputError(

@@ -10,10 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from geocity.core.model_contract import ModelContract
+from geocity.core.model_contract import COMPACT, ModelContract
 from geocity.errors import InputError, ModelError
 from geocity.io.model_packages import ModelPackage
 from geocity.io.package_files import Package
+from geocity.models.compact_unet import CompactUNet
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +43,8 @@ def make_network(architecture: str, encoder: str, *, bands: int, classes: int) -
 
     Args:
         architecture: one of `ARCHITECTURES`.
-        encoder: an encoder of segmentation-models-pytorch, or ``tu-NAME`` for any of timm.
+        encoder: ``compact`` (see `geocity.models.compact_unet`), an encoder of
+            segmentation-models-pytorch, or ``tu-NAME`` for any of timm.
         bands: number of input channels.
         classes: number of output channels.
 
@@ -56,6 +58,10 @@ def make_network(architecture: str, encoder: str, *, bands: int, classes: int) -
         raise InputError(
             f"unknown architecture {architecture!r}; expected one of {', '.join(ARCHITECTURES)}"
         )
+    if encoder == COMPACT:
+        if architecture != "unet":
+            raise InputError(f"the encoder {COMPACT} belongs to unet, not to {architecture}")
+        return CompactUNet(bands=bands, classes=classes)
     return _create(architecture, encoder, bands=bands, classes=classes, pretrained=False)
 
 
@@ -72,6 +78,11 @@ def make_imagenet_network(
     if architecture not in ARCHITECTURES:
         raise InputError(
             f"unknown architecture {architecture!r}; expected one of {', '.join(ARCHITECTURES)}"
+        )
+    if encoder == COMPACT:
+        raise InputError(
+            f"nobody has taught the encoder {COMPACT} on ImageNet; take another one, for example "
+            "--encoder resnet34"
         )
     # It reports every one of its own retries; one sentence at the end is enough.
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)

@@ -36,6 +36,10 @@ class TaskOptions:
         class_names: one name per class, in the order of the network's outputs.
         loss: formula of `make_loss`.
         class_weights: one weight per class, or None.
+        logit_shift: per class, the logarithm of how much more often the crops show it than the
+            ground does; None if they show it as it is. In training the loss adds it to the logits,
+            so that the network's own answer is about the ground (logit adjustment: Menon et al.,
+            *Long-tail learning via logit adjustment*, ICLR 2021).
         rate: highest learning rate of the one-cycle schedule.
         pretrained: whether the encoder starts from learnt weights: then it learns more slowly.
         freeze_epochs: epochs for which the encoder stays as it is.
@@ -49,6 +53,7 @@ class TaskOptions:
     class_names: tuple[str, ...]
     loss: str = "ce"
     class_weights: tuple[float, ...] | None = None
+    logit_shift: tuple[float, ...] | None = None
     rate: float = 1e-3
     pretrained: bool = False
     freeze_epochs: int = 0
@@ -118,6 +123,8 @@ class SegmentationTask(SemanticSegmentationTask):
     def training_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
         """Return the loss of a batch."""
         logits = self(channels_last(batch["image"]))
+        if self.options.logit_shift is not None:
+            logits = logits + logits.new_tensor(self.options.logit_shift).view(1, -1, 1, 1)
         loss: Tensor = self.criterion(logits, batch["mask"])
         self.log(
             "train_loss",

@@ -5,10 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from geocity.core.model_contract import COMPACT
 from geocity.core.progress import Progress, silent
-from geocity.errors import InputError
+from geocity.errors import InputError, ModelError
 from geocity.io.chips import ChipFolder, read_chip_folder
-from geocity.io.model_packages import write_model
+from geocity.io.model_packages import read_model, write_model
 from geocity.io.staging import PathLike, fresh_output
 from geocity.io.weight_files import read_weight_file
 from geocity.tools.train_options import TrainOptions, is_weight_file
@@ -34,6 +35,10 @@ __all__ = ["TrainOptions", "train"]
 logger = logging.getLogger(__name__)
 
 _CURVES = "curves.png"
+
+_USUAL_ENCODER = "resnet34"
+# A network answers differently in a large tile when it has only ever seen small crops.
+_COMPACT_CROP_M, _DEEP_CROP_M = 150.0, 300.0
 
 
 def train(
@@ -117,17 +122,35 @@ def settle(folder: ChipFolder, options: TrainOptions) -> tuple["ChipDataModule",
     device = choose_device(options.device)
     precision = choose_precision(options.precision, device)
     _check_cell_size(folder)
+    encoder = _chosen_encoder(options)
     data = ChipDataModule(
         folder,
         BatchOptions(
             batch_size=options.batch_size,
             crop_size=options.crop_size,
+            crop_m=_COMPACT_CROP_M if encoder == COMPACT else _DEEP_CROP_M,
             augment=options.augment,
             draw=options.draw,
             seed=options.seed,
         ),
     )
-    return data, replace(options, device=device, precision=precision, crop_size=data.crop_size)
+    options = replace(options, device=device, precision=precision, encoder=encoder)
+    return data, replace(options, crop_size=data.crop_size)
+
+
+def _chosen_encoder(options: TrainOptions) -> str:
+    if options.encoder != "auto":
+        return options.encoder
+    if options.weights == "none" and options.architecture == "unet":
+        return COMPACT
+    if is_weight_file(options.weights):
+        try:
+            return read_model(options.weights).contract.encoder
+        except ModelError:
+            return _USUAL_ENCODER  # a file from elsewhere does not say what it is for
+    # TorchGeo names weights by network: ResNet18_Weights.SENTINEL2_RGB_MOCO.
+    network, named, _ = options.weights.partition("_Weights.")
+    return network.lower() if named else _USUAL_ENCODER
 
 
 def _prepare(
@@ -196,6 +219,7 @@ def make_task(data: "ChipDataModule", options: TrainOptions) -> "SegmentationTas
         class_names=folder.classes.names,
         loss=options.loss,
         class_weights=_class_weights(folder) if options.class_weights == "balanced" else None,
+        logit_shift=data.logit_shift(),
         rate=1e-3 if options.lr == "auto" else options.lr,
         pretrained=start is not None,
         freeze_epochs=options.frozen_epochs(),

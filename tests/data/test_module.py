@@ -196,3 +196,22 @@ def test_a_batch_is_augmented_by_its_own_key(folder):
 def test_options_that_cannot_be(folder, options, message):
     with pytest.raises(InputError, match=message):
         ChipDataModule(folder, BatchOptions(**options))
+
+
+def test_the_shift_says_how_much_more_often_the_crops_show_a_class(folder):
+    module = ChipDataModule(folder, BatchOptions(batch_size=16, crop_size=32))
+    shift = np.array(module.logit_shift())
+    pixels = np.array([folder.class_pixels("train")[value] for value in folder.classes.values])
+    drawn = np.zeros(2)
+    for batch in module.train_dataloader():
+        mask = batch["mask"].numpy()
+        drawn += np.bincount(mask[mask != 255], minlength=2)
+    # Slums cover a quarter of the toy and more of the crops that are drawn around them.
+    assert shift[1] > 0 > shift[0]
+    expected = np.log(drawn / drawn.sum() / (pixels / pixels.sum()))
+    assert shift == pytest.approx(expected, abs=0.05)
+
+
+def test_there_is_no_shift_where_chips_are_drawn_evenly(folder):
+    module = ChipDataModule(folder, BatchOptions(batch_size=4, crop_size=32, draw="even"))
+    assert module.logit_shift() is None

@@ -167,3 +167,37 @@ def test_weight_files_that_cannot_be(tmp_path):
     torch.save({"epoch": 3}, empty)
     with pytest.raises(InputError, match="no tensors"):
         read_weight_file(empty)
+
+
+@pytest.mark.parametrize("bands", [1, 3, 8])
+def test_the_compact_network_answers_for_every_pixel(bands):
+    network = make_network("unet", "compact", bands=bands, classes=3).eval()
+    with torch.inference_mode():
+        logits = network(torch.rand(2, bands, 64, 96))
+    assert logits.shape == (2, 3, 64, 96)
+    assert sum(p.numel() for p in network.parameters()) < 600_000
+
+
+def test_the_compact_network_sees_no_farther_than_the_padding():
+    network = make_network("unet", "compact", bands=1, classes=2).eval()
+    images = torch.rand(1, 1, 320, 320)
+    changed = images.clone()
+    changed[..., :64, :] += 5
+    with torch.inference_mode():
+        difference = (network(images) - network(changed)).abs().amax((0, 1, 3))
+    # 64 pixels away, the padding of a tile, next to nothing is seen of it; 96 away nothing.
+    assert difference[128:].max() < 1e-4 * difference.max()
+    assert (difference[160:] == 0).all()
+
+
+def test_the_compact_encoder_freezes_and_has_no_imagenet_weights():
+    network = make_network("unet", "compact", bands=3, classes=2)
+    network.freeze_encoder()
+    assert not any(p.requires_grad for p in network.encoder.parameters())
+    assert all(p.requires_grad for p in network.decoder.parameters())
+    network.unfreeze_encoder()
+    assert all(p.requires_grad for p in network.parameters())
+    with pytest.raises(InputError, match="resnet34"):
+        make_imagenet_network("unet", "compact", bands=3, classes=2)
+    with pytest.raises(InputError, match="belongs to unet"):
+        make_network("fpn", "compact", bands=3, classes=2)

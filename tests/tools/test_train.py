@@ -15,7 +15,7 @@ from geocity.io.model_packages import read_model
 from geocity.models.losses import CrossEntropy
 from geocity.models.networks import load_network
 from geocity.tools.find_lr import find_lr
-from geocity.tools.train import TrainOptions, train
+from geocity.tools.train import TrainOptions, settle, train
 from tests.toy_chips import write_toy_chips
 
 TOY = TrainOptions(
@@ -251,3 +251,23 @@ def test_commands(chips, tmp_path, monkeypatch):
     assert done.exit_code == 0
     assert done.output.strip().endswith("m.geocity")
     assert seen["options"] == replace(TrainOptions(), lr="auto", freeze_epochs=2)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, "compact"),
+        ({"architecture": "fpn"}, "resnet34"),
+        ({"weights": "imagenet"}, "resnet34"),
+        ({"weights": "ResNet18_Weights.SENTINEL2_RGB_MOCO"}, "resnet18"),
+        ({"encoder": "tu-resnet10t"}, "tu-resnet10t"),
+    ],
+)
+def test_the_encoder_is_what_the_weights_are_for(chips, options, expected):
+    _, settled = settle(read_chip_folder(chips), TrainOptions(**options))
+    assert settled.encoder == expected
+
+
+def test_the_encoder_of_a_model_that_training_starts_from(chips, model):
+    _, settled = settle(read_chip_folder(chips), TrainOptions(weights=str(model)))
+    assert settled.encoder == read_model(model).contract.encoder
