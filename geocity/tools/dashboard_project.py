@@ -16,8 +16,8 @@ from geocity.tools.dashboard_options import DashboardOptions
 
 _MOST_NAMES = 4
 _CAUTION = (
-    "Outlines seen from above say nothing of tenure, services or people: check them on the ground "
-    "before they serve a decision about anyone."
+    "Naming a place a slum affects the people who live there. Check these areas on the ground, "
+    "with the people concerned, before they serve a decision about them."
 )
 _PARQUET = (".parquet", ".geoparquet")
 
