@@ -270,7 +270,7 @@ def _scale_bar(box: _Box, map_id: str, metres_per_mm: float) -> Element:
         node("fillSymbol2", None, fill_symbol("", FillLook((255,) * 4, (*_INK, 255), 0.2))),
         style="Single Box",
         mapUuid=map_id,
-        unitType="kilometers" if kilometres else "meters",
+        unitType="km" if kilometres else "meters",  # as QGIS spells them
         unitLabel="km" if kilometres else "m",
         numMapUnitsPerScaleBarUnit=1,
         numUnitsPerSegment=f"{segment_m / (1000 if kilometres else 1):g}",

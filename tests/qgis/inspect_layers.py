@@ -16,10 +16,12 @@ from qgis.core import (
     QgsLayoutExporter,
     QgsLayoutItemLabel,
     QgsLayoutItemLegend,
+    QgsLayoutItemScaleBar,
     QgsMapRendererParallelJob,
     QgsMapSettings,
     QgsProject,
     QgsRasterLayer,
+    QgsUnitTypes,
     QgsVectorLayer,
 )
 from qgis.PyQt.QtCore import QSize
@@ -150,11 +152,13 @@ def layout(path, out, dpi=100):
     items = sorted({type(i).__name__ for i in chosen.items() if hasattr(i, "displayName")})
     labels = [i for i in chosen.items() if isinstance(i, QgsLayoutItemLabel)]
     legend = next(i for i in chosen.items() if isinstance(i, QgsLayoutItemLegend))
+    bar = next(i for i in chosen.items() if isinstance(i, QgsLayoutItemScaleBar))
     return {
         "result": int(result),
         "items": items,
         "texts": [label.currentText() for label in sorted(labels, key=lambda i: i.zValue())],
         "legend": [layer.name() for layer in legend.model().rootGroup().findLayers()],
+        "scale_bar": [QgsUnitTypes.toString(bar.units()), bar.sizeWithUnits().width()],
     }
 
 

@@ -4,9 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import geopandas
+import shapely
+
 from geocity.io.print_layouts import LayoutText
-from geocity.io.tracker_projects import write_tracker_project
-from tests.tracker_files import make_tracker_files
+from geocity.io.tracker_projects import Outlines, TrackerFiles, write_tracker_project
+from tests.tracker_files import CRS, DATES, LEFT, TOP, make_tracker_files
 
 
 def test_the_tracker_opens_whole_styled_and_dated(
@@ -25,3 +28,17 @@ def test_the_tracker_opens_whole_styled_and_dated(
     assert layers["Settlements"]["count"] == 5
     assert layers["Outlines 2015"]["period"] == ["2015-02-14", "2025-02-08"]
     assert layers["Wards"]["count"] == 2
+
+
+def test_a_whole_city_has_a_scale_bar_in_kilometres(
+    tmp_path: Path, in_qgis: Callable[..., Any]
+) -> None:
+    slums = tmp_path / "slums.gpkg"
+    city = [shapely.box(LEFT, TOP - 40_000, LEFT + 30_000, TOP)]
+    geopandas.GeoDataFrame(geometry=city, crs=CRS).to_file(slums, layer="slums")
+    files = TrackerFiles([Outlines(slums, "slums", DATES[0])])
+    project = write_tracker_project(tmp_path / "city.qgz", files, LayoutText("Slum tracker"))
+    seen = in_qgis("layout", project, tmp_path / "page.png")
+    unit, width_mm = seen["scale_bar"]
+    assert unit == "kilometers"
+    assert 40 < width_mm < 160
