@@ -114,7 +114,7 @@ def command(
 
     \b
     Example:
-      geocity city compare geocity-demo/city/cities.geocity geocity-demo/city/cities \\
+      geocity city compare geocity-demo/cities/model.geocity geocity-demo/cities/prepared \\
         -o comparison
     """  # noqa: D301 - click wants the character
     from geocity.tools.city.compare import compare

@@ -126,9 +126,10 @@ def command(
 
     \b
     Example:
-      geocity city explain geocity-demo/cities.geocity geocity-demo/cities -o explained
-      geocity city explain geocity-demo/cities.geocity --image town.tif \\
-        --classes town_classes.tif -o explained_town
+      geocity city explain geocity-demo/cities/model.geocity geocity-demo/cities/prepared \\
+        -o explained
+      geocity city explain geocity-demo/cities/model.geocity --image sample_data/scene_2025.tif \\
+        --classes geocity-demo/map/classes_2025.tif -o explained_scene
     """  # noqa: D301 - click wants the character
     from geocity.tools.city.explain import explain
 

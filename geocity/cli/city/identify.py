@@ -65,7 +65,8 @@ def command(
 
     \b
     Example:
-      geocity city identify sample_data/cities/raw/*/9/*.jpg -m geocity-demo/cities/model.geocity
+      geocity city identify sample_data/cities/raw/*/9/*.jpg --cell-size 0.8 \\
+        -m geocity-demo/cities/calibrated.geocity
     """  # noqa: D301 - click wants the character
     from geocity.tools.city.identify import identify
 

@@ -100,7 +100,8 @@ def command(
 
     \b
     Example:
-      geocity city train geocity-demo/cities -o cities.geocity --backbone resnet18 --epochs 10
+      geocity city train geocity-demo/cities/prepared -o cities.geocity \\
+        --backbone resnet18 --input-px 64 --epochs 10
     """  # noqa: D301 - click wants the character
     from geocity.tools.city.train import train
 
