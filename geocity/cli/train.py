@@ -91,7 +91,10 @@ _NETWORK = (
     help="Highest learning rate, or auto: find it by a test first.",
 )
 @network_options
-@_option("monitor", "What chooses the best epoch: miou, loss, or a class's name for its IoU.")
+@_option(
+    "monitor",
+    "Which epoch is kept: last, or the best by miou, loss, or a class's name for its IoU.",
+)
 @_option("patience", "Stop after so many epochs without improvement; 0: never.", type=int)
 @_option(
     "freeze_epochs",

@@ -52,7 +52,7 @@ def train(
 ) -> Path:
     """Train a network on a chip folder and write it as one model file.
 
-    The weights of the best epoch are kept. Beside the model, a folder ``<model>.training`` keeps
+    The weights of the last epoch are kept, or of the best one, as asked. Beside the model, a folder ``<model>.training`` keeps
     the log (``log.csv``), the curves (``curves.png``), and, until the run is done, its checkpoint.
 
     Args:
@@ -279,7 +279,7 @@ def _finish(run: Path, result: "RunResult") -> None:
     close_run(run)
     best = result.best
     logger.info(
-        "Epoch %d was the best: validation mean IoU %.3f. Log and curves are in %s.",
+        "Epoch %d is kept: validation mean IoU %.3f. Log and curves are in %s.",
         int(best["epoch"]),
         best["val_miou"],
         run,

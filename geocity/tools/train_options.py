@@ -32,7 +32,9 @@ class TrainOptions:
         seed: all chance comes from it.
         device: ``auto``, ``cpu`` or ``cuda``.
         devices: how many of them work together.
-        monitor: what chooses the best epoch: ``miou``, ``loss``, or a class's name for its IoU.
+        monitor: which epoch is kept: ``last``, as a one-cycle schedule is at its best at its end
+            and few validation chips choose by luck; or the best one by ``miou``, ``loss``, or a
+            class's name for its IoU.
         patience: epochs without improvement after which training stops; 0 goes to the end, which
             suits a one-cycle schedule, as it is at its best there.
         precision: ``auto`` takes bfloat16 where the device computes it itself; ``32``, ``bf16``,
@@ -56,7 +58,7 @@ class TrainOptions:
     seed: int = 0
     device: str = "auto"
     devices: int = 1
-    monitor: str = "miou"
+    monitor: str = "last"
     patience: int = 0
     precision: str = "auto"
     freeze_epochs: int | None = None
@@ -79,6 +81,11 @@ class TrainOptions:
         if self.lr != "auto" and not 0 < self.lr <= 10:
             raise InputError(
                 f"the learning rate {self.lr} must lie above 0 and up to 10, or be auto"
+            )
+        if self.patience and self.monitor == "last":
+            raise InputError(
+                f"patience {self.patience} needs a measure that may improve; monitor miou, loss or "
+                "a class"
             )
         if self.class_weights not in ("none", "balanced"):
             raise InputError(f"class weights are none or balanced, not {self.class_weights!r}")
@@ -103,8 +110,10 @@ class TrainOptions:
         """Return the name of the monitored measure and whether its highest value is best.
 
         Raises:
-            InputError: if it is neither ``miou`` nor ``loss`` nor the name of a class.
+            InputError: if it is neither ``last``, ``miou`` nor ``loss`` nor the name of a class.
         """
+        if self.monitor == "last":
+            return "epoch", True
         if self.monitor == "miou":
             return "val_miou", True
         if self.monitor == "loss":
@@ -113,7 +122,7 @@ class TrainOptions:
             name = classes.by_name(self.monitor.removesuffix(" iou")).name
         except KeyError as error:
             raise InputError(
-                f"cannot monitor {self.monitor!r}; expected miou, loss, or a class: "
+                f"cannot monitor {self.monitor!r}; expected last, miou, loss, or a class: "
                 f"{', '.join(classes.names)}"
             ) from error
         return f"val_iou/{name}", True
