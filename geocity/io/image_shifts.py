@@ -82,11 +82,13 @@ def _measure(
     north_m = round(-found.rows * cell_m[1], 4) + 0.0
     apart_m = math.hypot(east_m, north_m)
     logger.info(
-        "By the %s the later date lies %.2f m to the east and %.2f m to the north of the earlier "
+        "By the %s the later date lies %.2f m to the %s and %.2f m to the %s of the earlier "
         "one (score %.2f); nothing was moved.",
         kind,
-        east_m,
-        north_m,
+        abs(east_m),
+        "west" if east_m < 0 else "east",
+        abs(north_m),
+        "south" if north_m < 0 else "north",
         found.score,
     )
     if found.score < _UNSURE:

@@ -45,22 +45,22 @@ class SampleOptions:
 
     Attributes:
         standard_error: wanted for the overall accuracy; gives the number of points.
-        units: the number of points itself, instead.
+        points: the number of points itself, instead.
         expected: {class name: user's accuracy conjectured, 0 to 1}; by default 0.95 for the class
             of most area and 0.75 for the others.
         allocation: "recommended" (by area, rare classes at least `min_per_class`), "proportional"
             or "equal".
         min_per_class: the floor of "recommended"; Olofsson et al. (2014) suggest 50 to 100.
-        class_units: {class name: number of points}, instead of all that.
+        class_points: {class name: number of points}, instead of all that.
         seed: the same seed draws the same points.
     """
 
     standard_error: float = 0.01
-    units: int | None = None
+    points: int | None = None
     expected: Mapping[str, float] = field(default_factory=dict)
     allocation: Allocation = "recommended"
     min_per_class: int = 50
-    class_units: Mapping[str, int] = field(default_factory=dict)
+    class_points: Mapping[str, int] = field(default_factory=dict)
     seed: int = 0
 
 
@@ -129,8 +129,8 @@ def _check(options: SampleOptions) -> None:
             f"A standard error of {options.standard_error} was asked for; give a share such as "
             "0.01, which is one percentage point."
         )
-    if options.units is not None and options.units < _LEAST_UNITS:
-        raise InputError(f"{options.units} points were asked for; give 2 or more.")
+    if options.points is not None and options.points < _LEAST_UNITS:
+        raise InputError(f"{options.points} points were asked for; give 2 or more.")
     if options.min_per_class < _LEAST_UNITS:
         raise InputError("A class needs at least 2 points, or its error cannot be told.")
     for name, share in options.expected.items():
@@ -189,7 +189,7 @@ def _units(
 ) -> NDArray[np.int64]:
     unknown = [
         name
-        for name in (*options.expected, *options.class_units)
+        for name in (*options.expected, *options.class_points)
         if name.casefold() not in [n.casefold() for n in table.names]
     ]
     if unknown:
@@ -202,10 +202,10 @@ def _units(
             f"The class {single[0]} has a single cell, which tells nothing of its error; filter "
             "the map (geocity clean) or merge the class with another."
         )
-    if options.class_units:
-        units = _chosen_units(table, cells, options.class_units)
+    if options.class_points:
+        units = _chosen_units(table, cells, options.class_points)
     else:
-        wanted = options.units or _wanted(table, area_m2, options)
+        wanted = options.points or _wanted(table, area_m2, options)
         try:
             units = share_out(
                 wanted,
@@ -236,7 +236,7 @@ def _tell_floor(
     if low:
         logger.warning(
             "%d points do not allow %d in every class: %s. Ask for more points (a smaller "
-            "--standard-error, or --units) where these classes matter.",
+            "--standard-error, or --points) where these classes matter.",
             units.sum(),
             floor,
             ", ".join(low),
@@ -295,6 +295,6 @@ def _about(source: ClassRaster, options: SampleOptions) -> dict[str, str]:
         "date": date.isoformat() if date else "",
         "from_date": tags.get("FROM_DATE", ""),
         "seed": str(options.seed),
-        "allocation": "chosen by class" if options.class_units else options.allocation,
+        "allocation": "chosen by class" if options.class_points else options.allocation,
         "history": with_step(tags, step)["GEOCITY_HISTORY"],
     }

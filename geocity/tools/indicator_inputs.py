@@ -109,7 +109,8 @@ def with_coverage(
     if len(covered) not in (1, len(dates)):
         raise InputError(
             f"{len(covered)} coverages were given for {len(dates)} dates; give one for all, or one "
-            "for each, oldest first."
+            "for each, oldest first. For several scenes of one date give one layer of "
+            "polygons of what they show."
         )
     areas = [_read_coverage(path, plane, progress) for path in covered]
     if len(areas) == 1:

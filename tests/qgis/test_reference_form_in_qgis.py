@@ -27,7 +27,7 @@ def test_an_interpreter_answers_in_qgis(
     values[20:60, 30:90] = 1
     with create_class_raster(tmp_path / "classes.tif", grid, ClassTable.named(NAMES)) as sink:
         sink.write(values, grid.window)
-    options = SampleOptions(units=60)
+    options = SampleOptions(points=60)
     sample = assess_sample(tmp_path / "classes.tif", out=tmp_path / "sample.gpkg", options=options)
     validate_gpkg(sample)
     key = answer_key(sample)

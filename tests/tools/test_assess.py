@@ -62,7 +62,7 @@ def test_the_published_example_comes_out_of_the_files(tmp_path):
     values = np.repeat(np.arange(4, dtype=np.uint8), pixels).reshape(2500, 4000)
     equal_area = CRS.from_epsg(6933)
     source = write_map(tmp_path / "change.tif", values, names=names, crs=equal_area, cell=30.0)
-    chosen = SampleOptions(class_units=dict(zip(names, counts.sum(axis=1).tolist(), strict=True)))
+    chosen = SampleOptions(class_points=dict(zip(names, counts.sum(axis=1).tolist(), strict=True)))
     sample = assess_sample(source, out=tmp_path / "sample.gpkg", options=chosen)
     left = {value: list(np.repeat(names, row)) for value, row in enumerate(counts)}
     answer(sample, {point: left[mapped].pop() for point, mapped in answer_key(sample).items()})
@@ -88,7 +88,7 @@ def margin(figures):
 
 
 def test_the_interpreter_sees_no_map(city, tmp_path):
-    sample = assess_sample(city, out=tmp_path / "s.gpkg", options=SampleOptions(units=200))
+    sample = assess_sample(city, out=tmp_path / "s.gpkg", options=SampleOptions(points=200))
     points = geopandas.read_file(sample, layer="points")
     cells = geopandas.read_file(sample, layer="cells")
     assert points.columns.tolist() == [
@@ -117,7 +117,7 @@ def test_the_interpreter_sees_no_map(city, tmp_path):
 
 def test_the_same_seed_draws_the_same_points(city, tmp_path):
     def drawn(name, seed):
-        options = SampleOptions(units=60, seed=seed)
+        options = SampleOptions(points=60, seed=seed)
         path = assess_sample(city, out=tmp_path / name, options=options)
         return geopandas.read_file(path, layer="points").geometry.to_wkt().tolist()
 
@@ -139,7 +139,7 @@ def test_the_number_of_points_follows_from_the_error_that_is_wanted(city, tmp_pa
 
 def test_estimates_for_the_map_and_for_wards(city, tmp_path, caplog):
     sample = answered(
-        assess_sample(city, out=tmp_path / "s.gpkg", options=SampleOptions(units=300))
+        assess_sample(city, out=tmp_path / "s.gpkg", options=SampleOptions(points=300))
     )
     edges = (400_000, 401_500, 402_900, 403_000)
     shapes = [box(left, 2_098_000, right, 2_100_000) for left, right in itertools.pairwise(edges)]
@@ -179,7 +179,7 @@ def test_estimates_for_the_map_and_for_wards(city, tmp_path, caplog):
 
 def test_missing_answers_are_refused_and_left_out_only_when_asked(city, tmp_path, caplog):
     sample = answered(
-        assess_sample(city, out=tmp_path / "s.gpkg", options=SampleOptions(units=120))
+        assess_sample(city, out=tmp_path / "s.gpkg", options=SampleOptions(points=120))
     )
     answer(sample, {1: None, 2: "", 3: CANNOT_TELL})
     with pytest.raises(InputError, match=r"3 of 120 points have no answer .*--allow-missing"):
@@ -198,7 +198,9 @@ def test_missing_answers_are_refused_and_left_out_only_when_asked(city, tmp_path
 
 
 def test_answers_may_be_values_and_must_be_classes(city, tmp_path):
-    sample = answered(assess_sample(city, out=tmp_path / "s.gpkg", options=SampleOptions(units=60)))
+    sample = answered(
+        assess_sample(city, out=tmp_path / "s.gpkg", options=SampleOptions(points=60))
+    )
     answer(sample, {1: "1", 2: " SLUM "})
     assess_estimate(sample, out=tmp_path / "a")
     answer(sample, {1: "park", 2: "7", 3: "park"})
@@ -207,7 +209,9 @@ def test_answers_may_be_values_and_must_be_classes(city, tmp_path):
 
 
 def test_added_and_removed_points_are_refused(city, tmp_path):
-    sample = answered(assess_sample(city, out=tmp_path / "s.gpkg", options=SampleOptions(units=60)))
+    sample = answered(
+        assess_sample(city, out=tmp_path / "s.gpkg", options=SampleOptions(points=60))
+    )
     points = pyogrio.read_dataframe(sample, layer="points")
     pyogrio.write_dataframe(points.iloc[3:], sample, layer="points", driver="GPKG")
     with pytest.raises(InputError, match="3 of its 60 points are gone"):
@@ -223,7 +227,7 @@ def test_added_and_removed_points_are_refused(city, tmp_path):
 
 
 def test_a_perfect_sample_says_what_it_cannot_say(city, tmp_path):
-    sample = assess_sample(city, out=tmp_path / "s.gpkg", options=SampleOptions(units=60))
+    sample = assess_sample(city, out=tmp_path / "s.gpkg", options=SampleOptions(points=60))
     answer(sample, {point: NAMES[value] for point, value in answer_key(sample).items()})
     folder = assess_estimate(sample, out=tmp_path / "a")
     assert "found no exception" in (folder / "report.md").read_text(encoding="utf-8")
@@ -233,12 +237,12 @@ def test_a_perfect_sample_says_what_it_cannot_say(city, tmp_path):
     ("options", "message"),
     [
         (SampleOptions(standard_error=1), "standard error of 1"),
-        (SampleOptions(units=1), "2 or more"),
-        (SampleOptions(units=3), "3 points are too few"),
+        (SampleOptions(points=1), "2 or more"),
+        (SampleOptions(points=3), "3 points are too few"),
         (SampleOptions(min_per_class=1), "at least 2 points"),
         (SampleOptions(expected={"slum": 80}), "from 0 to 1"),
         (SampleOptions(expected={"slums": 0.8}), "no class 'slums'"),
-        (SampleOptions(class_units={"slum": 50}), "0 points were asked for in background"),
+        (SampleOptions(class_points={"slum": 50}), "0 points were asked for in background"),
         (SampleOptions(allocation="by feel"), "by feel"),
     ],
 )
@@ -278,7 +282,7 @@ def test_cells_of_uneven_size_are_told(tmp_path, caplog):
     path = tmp_path / "degrees.tif"
     with create_class_raster(path, grid, ClassTable.named(NAMES)) as sink:
         sink.write(values, grid.window)
-    assess_sample(path, out=tmp_path / "s.gpkg", options=SampleOptions(units=20))
+    assess_sample(path, out=tmp_path / "s.gpkg", options=SampleOptions(points=20))
     assert "equal-area CRS" in caplog.text
 
 
@@ -290,7 +294,7 @@ def test_a_map_of_change_tells_both_dates_and_a_floor_that_gives_way(tmp_path, c
     tags = {"FROM_DATE": "2015-02-14", "TO_DATE": "2025-02-09"}
     with create_class_raster(path, grid, ClassTable.named(names), tags=tags) as sink:
         sink.write(values, grid.window)
-    sample = assess_sample(path, out=tmp_path / "s.gpkg", options=SampleOptions(units=120))
+    sample = assess_sample(path, out=tmp_path / "s.gpkg", options=SampleOptions(points=120))
     assert "do not allow 50 in every class: background 30" in caplog.text
     key = answer_key(sample)
     answer(sample, {p: names[3 if v == 2 and p % 5 == 0 else v] for p, v in key.items()})
@@ -304,7 +308,9 @@ def test_a_map_of_change_tells_both_dates_and_a_floor_that_gives_way(tmp_path, c
 
 
 def test_units_need_the_very_map_and_may_not_overlap(city, tmp_path):
-    sample = answered(assess_sample(city, out=tmp_path / "s.gpkg", options=SampleOptions(units=60)))
+    sample = answered(
+        assess_sample(city, out=tmp_path / "s.gpkg", options=SampleOptions(points=60))
+    )
     wards = tmp_path / "wards.gpkg"
     shapes = [
         box(400_000, 2_098_000, 402_000, 2_100_000),
@@ -327,8 +333,8 @@ def test_units_need_the_very_map_and_may_not_overlap(city, tmp_path):
 
 def test_the_commands(city, tmp_path):
     sample, folder = tmp_path / "s.gpkg", tmp_path / "a"
-    arguments = ["sample", str(city), "-o", str(sample), "--class-units", "slum=40"]
-    result = CliRunner().invoke(command, [*arguments, "--class-units", "background=60"])
+    arguments = ["sample", str(city), "-o", str(sample), "--class-points", "slum=40"]
+    result = CliRunner().invoke(command, [*arguments, "--class-points", "background=60"])
     assert result.exit_code == 0, result.output
     answered(sample)
     result = CliRunner().invoke(command, ["estimate", str(sample), "-o", str(folder)])

@@ -46,7 +46,7 @@ def _counts(
     show_default=True,
     help="Wanted for the overall accuracy; gives the number of points.",
 )
-@click.option("--units", type=int, metavar="N", help="The number of points itself, instead.")
+@click.option("--points", type=int, metavar="N", help="The number of points itself, instead.")
 @click.option(
     "--expected",
     multiple=True,
@@ -69,7 +69,7 @@ def _counts(
     help="The floor of the recommended allocation.",
 )
 @click.option(
-    "--class-units",
+    "--class-points",
     multiple=True,
     callback=_counts,
     metavar="NAME=N",
@@ -82,11 +82,11 @@ def command(
     classes: Path,
     out: Path,
     standard_error: float,
-    units: int | None,
+    points: int | None,
     expected: dict[str, float],
     allocation: Literal["recommended", "proportional", "equal"],
     min_per_class: int,
-    class_units: dict[str, int],
+    class_points: dict[str, int],
     seed: int,
     overwrite: bool,
 ) -> None:
@@ -103,11 +103,11 @@ def command(
 
     options = SampleOptions(
         standard_error=standard_error,
-        units=units,
+        points=points,
         expected=expected,
         allocation=allocation,
         min_per_class=min_per_class,
-        class_units=class_units,
+        class_points=class_points,
         seed=seed,
     )
     result = assess_sample(
