@@ -5,9 +5,11 @@ import io
 import re
 import time
 
+import pandas as pd
 import pytest
 
-from tests.tracker_inputs import FORMULAS, NAMES, WARDS
+from geocity.tools.dashboard import DashboardInputs, dashboard
+from tests.tracker_inputs import FORMULAS, NAMES, WARDS, write_tracker_files
 
 MINUS, NONE = "\u2212", "\u2013"
 
@@ -406,3 +408,18 @@ def test_the_map_is_drawn_anew_for_paper_and_comes_back(page, tracker):
     page.js("window.dispatchEvent(new Event('afterprint'))")
     page.settle()
     assert (page.js(scale), page.js(width)) == before
+
+
+def test_shares_of_whole_units_are_told_as_such(page, tmp_path):
+    files = write_tracker_files(tmp_path / "inputs")
+    for known in (True, False):
+        table = pd.read_csv(files.indicators)
+        if not known:
+            table[["covered_m2", "covered"]] = None
+        table.to_csv(tmp_path / "table.csv", index=False)
+        inputs = DashboardInputs(indicators=tmp_path / "table.csv")
+        page.open(dashboard(files.slums, out=tmp_path / f"{known}.html", inputs=inputs))
+        told = page.js("document.getElementById('cards').parentElement.textContent")
+        assert ("Share of the mapped ground" in told) == known
+        assert ("Share of the whole units" in told) != known
+        assert ("as far as imagery covers" in told) == known

@@ -20,8 +20,9 @@ function drawCards(date, previous, confidence) {
   const { figures } = date;
   const before = previous ? previous.figures : {};
   const cards = [areaCard(figures, before, confidence)];
+  const seen = Number.isFinite(figures.covered);
   if (Number.isFinite(figures.slum_share)) {
-    cards.push(card('Share of the mapped ground', percent(figures.slum_share)));
+    cards.push(card(`Share of the ${seen ? 'mapped ground' : 'whole units'}`, percent(figures.slum_share)));
   }
   cards.push(card('Settlements', number(figures.settlements, 0), [
     Number.isFinite(before.settlements) ? `${number(before.settlements, 0)} on ${day(previous.id)}` : '',
@@ -35,8 +36,8 @@ function drawCards(date, previous, confidence) {
   }
   byId('cards').replaceChildren(...cards);
   byId('figures-heading').textContent = `Figures for ${day(date.id)}`;
-  byId('figures-note').textContent = figures.scope === 'units'
-    ? 'Within all wards or units, as far as imagery covers them.' : 'Of all outlines on the map.';
+  const covered = seen ? ', as far as imagery covers them.' : '. The table does not say how much of them imagery covers.';
+  byId('figures-note').textContent = figures.scope === 'units' ? `Within all wards or units${covered}` : 'Of all outlines on the map.';
 }
 
 function sinceLine(previous) {
