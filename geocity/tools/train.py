@@ -52,8 +52,9 @@ def train(
 ) -> Path:
     """Train a network on a chip folder and write it as one model file.
 
-    The weights of the last epoch are kept, or of the best one, as asked. Beside the model, a folder ``<model>.training`` keeps
-    the log (``log.csv``), the curves (``curves.png``), and, until the run is done, its checkpoint.
+    The weights of the last epoch are kept, or of the best one, as asked. Beside the model, a folder
+    ``<model>.training`` keeps the log (``log.csv``), the curves (``curves.png``), and, until the
+    run is done, its checkpoint.
 
     Args:
         chips: a folder written by `export_chips`, or by ArcGIS Pro as Classified_Tiles.
