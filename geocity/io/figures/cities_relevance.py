@@ -144,7 +144,7 @@ def draw_contact_sheet(cities: Sequence[tuple[str, Explained]], look: Look, out:
     width = max(2 * _MARGIN + across * (block + _MARGIN), 860)
     canvas = sheet(width, head + down * (cell + _GAP) + _FOOT)
     canvas.text("What says which city?", _MARGIN, 32, 28, bold=True)
-    told = f"{look.method}  ·  the surest patch of each city, rightly named where one is"
+    told = f"{look.method}  ·  the surest patch of each city, right ones first"
     canvas.text(told, _MARGIN + 370, 34, 15, color=QUIET)
     for index, (city, patch) in enumerate(cities):
         x = _MARGIN + index // down * (block + _MARGIN)
