@@ -19,7 +19,7 @@ def command(console: Console, out: Path, only: str | None, overwrite: bool) -> N
     Slums: cuts chips, trains a U-Net from scratch, evaluates it on places it never saw, maps two
     dates and tracks the change, up to a web page and a QGIS project. Cities: trains a small ResNet
     to name six cities, evaluates it on a date it never saw, names a picture, shows what gives each
-    city away and which are alike. About eight minutes on two cores. OUT is the folder to make,
+    city away and which are alike. It takes some minutes on two cores. OUT is the folder to make,
     geocity-demo by default.
 
     \b
