@@ -6,7 +6,7 @@ import click
 
 from geocity.cli.console import Console
 from geocity.cli.options import overwrite_option, tool_command
-from geocity.tools.demo_steps import HALVES
+from geocity.tools.demo_options import HALVES
 
 
 @tool_command("demo")

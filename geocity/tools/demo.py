@@ -10,7 +10,8 @@ from geocity.core.progress import Progress, silent
 from geocity.errors import InputError
 from geocity.io.staging import PathLike, fresh_output
 from geocity.tools import demo_cities, demo_slums
-from geocity.tools.demo_steps import HALVES, DemoRun, Steps
+from geocity.tools.demo_options import HALVES
+from geocity.tools.demo_steps import DemoRun, Steps
 
 _DATA = {"data": "the sample data all this was made from"}
 # The programs that drew the data, and pictures of the cities in the folders of a download, which

@@ -8,9 +8,6 @@ from geocity.core.progress import Progress, silent
 
 logger = logging.getLogger(__name__)
 
-HALVES = ("slums", "cities")
-"""What `geocity demo --only` can be told."""
-
 
 @dataclass(slots=True)
 class Steps:
