@@ -145,7 +145,8 @@ def _layers(grid: Grid, design: SampleDesign) -> tuple[Layer, Layer]:
 
 
 def _shapes(layer: str, grid: Grid, drawn: DrawnCells) -> NDArray[np.object_]:
-    t = grid.transform
+    # Affine multiplies arrays of coordinates too, which its types do not say.
+    t: Any = grid.transform
     if layer == POINTS:
         x, y = t @ (drawn.cols + 0.5, drawn.rows + 0.5)
         return np.asarray(shapely.points(x, y), dtype=object)
@@ -217,7 +218,8 @@ def read_sample(path: PathLike) -> AnsweredSample:
 
 
 def _table(path: PathLike, layer: str) -> pd.DataFrame:
-    return pyogrio.read_dataframe(path, layer=layer, read_geometry=False)
+    table: pd.DataFrame = pyogrio.read_dataframe(path, layer=layer, read_geometry=False)
+    return table
 
 
 def _read_design(path: PathLike) -> SampleDesign:

@@ -125,8 +125,9 @@ def _of_class(
     names = next((frame[c] for c in ("class", "class_name") if c in frame), values)
     numbers = values if pd.api.types.is_integer_dtype(values) else pd.factorize(values)[0] + 1
     numbers = pd.Series(np.asarray(numbers), index=frame.index)
-    told = pd.Series(names.astype(str).to_numpy(), index=numbers.to_numpy())
-    classes = {int(v): str(n) for v, n in told[~told.index.duplicated()].items()}
+    classes: dict[int, str] = {}
+    for value, name in zip(numbers.tolist(), names.astype(str).tolist(), strict=True):
+        classes.setdefault(int(value), str(name))
     if wanted is None and len(classes) == 1 and BACKGROUND not in classes:
         return frame
     try:

@@ -109,9 +109,8 @@ def create_city_map(plan: MapPlan) -> Iterator[MapSinks]:
             like = stack.enter_context(
                 create_measure_raster(plan.like_tif, grid, name, (-1, 1), tags)
             )
-        yield MapSinks(
-            stack.enter_context(city), *(stack.enter_context(raster) for raster in rasters), like
-        )
+        probability, entropy = (stack.enter_context(raster) for raster in rasters)
+        yield MapSinks(stack.enter_context(city), probability, entropy, like)
 
 
 def patch_layer(plan: MapPlan) -> Layer:

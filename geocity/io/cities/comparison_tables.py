@@ -80,7 +80,8 @@ def _steps(values: NDArray[np.float64], *, reverse: bool) -> NDArray[np.int64]:
     scaled = (values - low) / max(high - low, 1e-12)
     scaled = 1 - scaled if reverse else scaled
     steps = np.ceil(scaled * (_STEPS - 1) - 1e-9) if not reverse else scaled * (_STEPS - 1)
-    return np.nan_to_num(np.clip(np.rint(steps), 0, _STEPS - 1)).astype(np.int64)
+    whole = np.nan_to_num(np.clip(np.rint(steps), 0, _STEPS - 1))
+    return np.asarray(whole, dtype=np.int64)
 
 
 def pairs_controls(content: ComparisonContent) -> Element:
@@ -139,7 +140,7 @@ def nearest_table(content: ComparisonContent, report: Mapping[str, Any]) -> Elem
 
 def _longest(rows: Sequence[Mapping[str, Any]]) -> float:
     ends = [row[end] for row in rows for end in ("distance", "high") if row[end] is not None]
-    return max([*ends, 1e-12])
+    return float(max([*ends, 1e-12]))
 
 
 def neighbour_cell(row: Mapping[str, Any], longest: float) -> Element:

@@ -156,7 +156,7 @@ def _site_names(cities: CityFolder, found: CityFindings) -> list[str]:
 
 
 def _top(units: Units) -> int:
-    return min(_TOP, units.logits.shape[1])
+    return min(_TOP, int(units.logits.shape[1]))
 
 
 def _answers(units: Units, codes: Sequence[str], temperature: float) -> Iterable[dict[str, Any]]:

@@ -128,5 +128,4 @@ def _turned(boxes: NDArray[np.float64], crs: str) -> NDArray[np.object_]:
     x = np.stack([west, east, east, west], axis=1)
     y = np.stack([south, south, north, north], axis=1)
     corners = np.stack(to_wgs84(crs).transform(x, y), axis=-1)
-    polygons: NDArray[np.object_] = shapely.polygons(corners)
-    return polygons
+    return np.asarray(shapely.polygons(corners), dtype=object)

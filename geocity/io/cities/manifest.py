@@ -142,7 +142,7 @@ def portable(path: str, folder: Path) -> str:
         shared = os.path.commonpath([inner, folder.absolute()])
     except ValueError:  # another drive
         return path
-    if Path(shared) == Path(shared).anchor or len(Path(shared).parts) < 3:
+    if shared == Path(shared).anchor or len(Path(shared).parts) < 3:
         return path
     return prefix + Path(os.path.relpath(inner, folder.absolute())).as_posix()
 

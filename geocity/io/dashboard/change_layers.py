@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import geopandas
 import pandas as pd
@@ -64,7 +65,8 @@ def read_change(path: PathLike) -> Change:
         frame = _read(path, kind, found[kind], {"area_m2": "number"})
         if frame is not None:
             for pair, part in frame.groupby(["from_date", "to_date"], sort=True):
-                pairs.setdefault(_pair(pair), {})[kind] = part.reset_index(drop=True)
+                whole = geopandas.GeoDataFrame(part.reset_index(drop=True))
+                pairs.setdefault(_pair(pair), {})[kind] = whole
     settlements = None
     if "settlements" in found:
         count = found["settlements"]
@@ -143,6 +145,6 @@ def _read(
     return with_columns(frame, tuple(wanted))
 
 
-def _pair(pair: object) -> Pair:
-    before, after = pair  # type: ignore[misc]  # a group's key, of two dates
+def _pair(pair: Any) -> Pair:
+    before, after = pair  # a group's key, of two dates
     return before, after

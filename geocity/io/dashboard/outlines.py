@@ -2,9 +2,10 @@
 
 import datetime
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import geopandas
 import numpy as np
@@ -75,7 +76,8 @@ def find_layers(named: Sequence[PathLike]) -> list[LayerName]:
         kinds = _polygon_layers(path)
         if len(kinds) > 1:
             logger.info("%s holds %d layers of polygons; all are taken.", path, len(kinds))
-        found += [LayerName(path, kind) for kind in kinds or [choose_layer(path, None)]]
+        names: list[str | None] = [*kinds] or [choose_layer(path, None)]
+        found += [LayerName(path, name) for name in names]
     if not found:
         raise InputError("No outlines were given; name at least one layer of slum polygons.")
     return found
@@ -134,7 +136,7 @@ def read_outlines(
             models=_distinct(part["model"]),
             layers=tuple(layers[number] for number in part["layer"].unique()),
         )
-        for date, part in together.groupby("date", sort=True)
+        for date, part in _by_date(together)
     ]
 
 
@@ -178,7 +180,8 @@ def _slums_only(
         raise ClassTableError(
             f"{layer} has {error}; say which class is slum (--slum-class)."
         ) from error
-    return frame[frame[field].astype(str) == chosen]
+    kept: geopandas.GeoDataFrame = frame[frame[field].astype(str) == chosen]
+    return kept
 
 
 def _own_dates(frame: geopandas.GeoDataFrame, layer: LayerName) -> list[datetime.date]:
@@ -222,3 +225,9 @@ def _texts(frame: geopandas.GeoDataFrame, *fields: str) -> list[str]:
 
 def _distinct(texts: "pd.Series[str]") -> tuple[str, ...]:
     return tuple(sorted({text for text in texts if text}))
+
+
+def _by_date(frame: pd.DataFrame) -> Iterator[tuple[datetime.date, pd.DataFrame]]:
+    """Yield each date, oldest first, with its rows."""
+    groups: Any = frame.groupby("date", sort=True)
+    yield from groups

@@ -1,6 +1,6 @@
 """The figure of an assessment: what is mapped against what there is, with intervals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ def draw_areas(
     """
     with house_style():
         figure = new_figure(7, 1.3 + 0.85 * len(classes))
-        rows: Sequence[Axes] = figure.subplots(len(classes), 1, squeeze=False)[:, 0]
+        rows: list[Axes] = list(figure.subplots(len(classes), 1, squeeze=False)[:, 0])
         for axes, land_class in zip(rows, classes, strict=True):
             _draw_class(axes, areas[land_class.name], land_class)
         figure.suptitle(

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from numpy.typing import NDArray
 
 from geocity.core.cities.faithfulness import REDRAW_LIMIT, Faithfulness, curve_shares
 from geocity.core.cities.salience import ClassSalience
@@ -90,7 +93,7 @@ def _curves(
     layers: Sequence[str],
 ) -> None:
     """Draw deletion and insertion; deeper layers have longer dashes, the deepest a full line."""
-    strokes = [(0, (1 + 3 * i, 2)) for i in range(len(layers) - 1)] + ["-"]
+    strokes: list[Any] = [(0, (1 + 3 * i, 2)) for i in range(len(layers) - 1)] + ["-"]
     titles = ("Deletion: most telling pixels go first", "Insertion: most telling pixels come first")
     for one, title in zip(axes, titles, strict=True):
         deletion = one is axes[0]
@@ -160,8 +163,7 @@ def draw_salience(
         bars.set_title("What lies under it")
         bars.grid(visible=False, axis="y")
         handles = [
-            Patch(color=tuple(level / 255 for level in colors[i]), label=name)
-            for i, name in zip(shown, names, strict=True)
+            Patch(color=_hex(colors[i]), label=name) for i, name in zip(shown, names, strict=True)
         ]
         figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 6))
         _draw_lifts(lifts, found, cities, names)
@@ -172,11 +174,16 @@ def draw_salience(
         save_figure(figure, out)
 
 
+def _hex(color: Color) -> str:
+    red, green, blue = (level / 255 for level in color)
+    return to_hex((red, green, blue))
+
+
 def _numbers(
     axes: Axes,
-    places: Sequence[float],
-    left: Sequence[float],
-    values: Sequence[float],
+    places: NDArray[np.floating],
+    left: NDArray[np.floating],
+    values: NDArray[np.floating],
     color: Sequence[float],
     *,
     small: bool,

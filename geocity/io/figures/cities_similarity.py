@@ -93,17 +93,17 @@ def _draw_matrix(
                 axes.text(
                     col, row, form.format(value), ha="center", va="center", color=color, size=size
                 )
-    size = 8 if len(values) <= 20 else 6.5
+    label_size = 8 if len(values) <= 20 else 6.5
     ticks = range(len(values))
-    axes.set_yticks(ticks, names[0], size=size, parse_math=False)
-    axes.set_xticks(ticks, names[1], size=size, rotation=90, parse_math=False)
+    axes.set_yticks(ticks, names[0], size=label_size, parse_math=False)
+    axes.set_xticks(ticks, names[1], size=label_size, rotation=90, parse_math=False)
     axes.tick_params(length=0, labelcolor=INK)
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     axes.set_facecolor(RULE)
     axes.set_title(title)
     bar = axes.figure.colorbar(image, ax=axes, shrink=0.6, aspect=30, pad=0.01)
-    bar.outline.set_visible(False)  # type: ignore[operator]  # a Spine, which matplotlib types loosely
+    bar.outline.set_visible(False)
     bar.ax.tick_params(length=0, labelsize=7)
 
 
@@ -198,7 +198,7 @@ def draw_patch_map(
         axes = figure.add_subplot()
         for number, color in enumerate(colors):
             own = places[city == number]
-            axes.scatter(*own.T, s=7, color=color, alpha=0.55, linewidths=0)
+            axes.scatter(own[:, 0], own[:, 1], s=7, color=color, alpha=0.55, linewidths=0)
         for patch, picture in pictures.items():
             frame = {"edgecolor": colors[int(city[patch])], "linewidth": 1.6}
             shown = OffsetImage(np.moveaxis(picture, 0, -1), zoom=0.26)
