@@ -230,7 +230,8 @@ def _tally_units(
 
 
 def _units_on(source: ClassRaster, units: NamedUnits) -> list[shapely.Geometry]:
-    shapes = list(reproject_outlines(units.frame, source.grid.crs).geometry)
+    outlines = reproject_outlines(units.frame, source.grid.crs).geometry
+    shapes: list[shapely.Geometry] = list(outlines)
     share = overlap_share(shapes)
     if share > _OVERLAP:
         raise InputError(

@@ -245,7 +245,7 @@ def _plane(frames: Sequence[geopandas.GeoDataFrame]) -> pyproj.CRS:
     if frame is None:
         raise InputError("No layer has an outline: there is nothing to compare; check the layers.")
     if frame is not frames[0]:
-        frame = frame.to_crs(frames[0].crs)
+        frame = frame.to_crs(pyproj.CRS(frames[0].crs))
     try:
         return working_plane(frame)
     except ValueError as error:
@@ -258,7 +258,8 @@ def _whole(polygon: shapely.Polygon) -> shapely.Polygon:
     """Return a valid polygon: the largest part where one came apart."""
     if polygon.is_valid:
         return polygon
-    return max(parts_of(shapely.make_valid(polygon)), key=shapely.area)
+    largest: shapely.Polygon = max(parts_of(shapely.make_valid(polygon)), key=shapely.area)
+    return largest
 
 
 def _outlines(each: DatedMap, frame: geopandas.GeoDataFrame, plane: pyproj.CRS) -> _Outlines:

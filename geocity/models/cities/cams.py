@@ -62,7 +62,7 @@ def heat_maps(
     """
     if method == RELEVANCE_CAM:
         found = relevance_cam(network, prepared, layers, targets=targets, start=start)
-        maps = {name: layer.cam for name, layer in found.layers.items()}
+        maps: Mapping[str, Tensor] = {name: layer.cam for name, layer in found.layers.items()}
     elif method in _GRADIENT_METHODS:
         maps = _gradient_maps(network, prepared, layers, targets, _gradient_method(method))
     else:

@@ -38,7 +38,7 @@ _ALLOWED = [
     set,
 ]
 # Blocks per stage, and whether they have a third convolution.
-_RESNETS = {
+_RESNETS: dict[tuple[tuple[int, ...], bool], str] = {
     ((2, 2, 2, 2), False): "resnet18",
     ((3, 4, 6, 3), False): "resnet34",
     ((3, 4, 6, 3), True): "resnet50",

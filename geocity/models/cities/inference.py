@@ -37,7 +37,7 @@ class CityModel:
     def __init__(self, contract: CityContract, network: nn.Module, *, device: str = "cpu") -> None:
         self.contract = contract
         self.device = torch.device(device)
-        self.network = network.to(self.device, memory_format=torch.channels_last).eval()
+        self.network = network.to(self.device).to(memory_format=torch.channels_last).eval()
         self.stages = city_stages(network)
         self._normalisation = Normalisation(contract.per_image, contract.mean, contract.std)
         self._head = city_head(network, len(contract.cities))

@@ -127,7 +127,7 @@ class _Chance:
     @torch.no_grad()
     def __call__(self, pixels: Tensor) -> NDArray[np.float64]:
         found = []
-        for batch in pixels.split(self._options.batch_size):
+        for batch in torch.split(pixels, self._options.batch_size):
             logits = self._model.logits(self._model.prepare(batch)).double()
             chances = torch.softmax(logits / self._model.contract.temperature, 1)
             found.append(chances[:, self._target].cpu().numpy())

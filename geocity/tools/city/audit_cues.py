@@ -138,9 +138,13 @@ def _by_date(
     seen[part.truth < 0] = -1
     if (seen < 0).all():
         return None
-    sides = [answered.take(seen == wanted) for wanted in (1, 0)]
-    figures = [_balanced(side, options) if len(side) else None for side in sides]
-    return DateResult(*figures, *(len(side) for side in sides))
+    same, other = (answered.take(seen == wanted) for wanted in (1, 0))
+    return DateResult(
+        same=_balanced(same, options) if len(same) else None,
+        other=_balanced(other, options) if len(other) else None,
+        same_patches=len(same),
+        other_patches=len(other),
+    )
 
 
 def _balanced(units: Units, options: CityEvaluateOptions) -> Figure:

@@ -243,6 +243,6 @@ def _squares(
     t = grid.transform
     bottom, right = min(row + side, shape[0]), np.minimum(cols + side, shape[1])
     xs = (t.a * cols + t.c, t.a * right + t.c)
-    ys = (t.e * bottom + t.f, t.e * row + t.f)
+    ys = [np.full(len(cols), t.e * edge + t.f) for edge in (bottom, row)]
     result: NDArray[np.object_] = shapely.box(xs[0], ys[0], xs[1], ys[1])
     return result

@@ -98,4 +98,5 @@ class Preview:
     @property
     def unknown(self) -> NDArray[np.bool_]:
         """Return where the image has no data."""
-        return np.isnan(self._values).any(0)
+        found: NDArray[np.bool_] = np.asarray(np.isnan(self._values).any(0), np.bool_)
+        return found

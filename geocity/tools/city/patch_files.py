@@ -38,7 +38,7 @@ def write_patch_files(folder: CityFolder, out: Path, progress: Progress = silent
             if by_window:
                 cut = read_rgb(folder.image_path(image), window)
             else:
-                if image != last:
+                if pixels is None or image != last:
                     last, pixels = image, read_rgb(folder.image_path(image))
                 cut = pixels[(slice(None), *window.slices)]
         except InputError as error:

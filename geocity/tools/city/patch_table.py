@@ -113,7 +113,8 @@ def _by_sites(images: pd.DataFrame, cities: Sequence[City], options: PrepareOpti
     for c, city in enumerate(cities):
         mine = images[images["city"] == c]
         for fold, dealt in enumerate(_dealt(city, sorted(set(mine["unit"])), c, options)):
-            parts[fold] |= {int(i): [(dealt[u], "whole")] for i, u in mine["unit"].items()}
+            units = zip(mine.index, mine["unit"], strict=True)
+            parts[fold] |= {int(i): [(dealt[u], "whole")] for i, u in units}
     return parts
 
 
@@ -162,9 +163,10 @@ def _by_date(
     parts: Parts = [{} for _ in range(options.folds)]
     for c, city in enumerate(cities):
         mine = images[images["city"] == c]
-        held = {int(i): is_held_out(date, held_out[c]) for i, date in mine["date"].items()}
+        dates = zip(mine.index, mine["date"], strict=True)
+        held = {int(i): is_held_out(date, held_out[c]) for i, date in dates}
         for fold, dealt in enumerate(_dealt_by_date(city, mine, held, c, options)):
-            for image, unit in mine["unit"].items():
+            for image, unit in zip(mine.index, mine["unit"], strict=True):
                 part = part_on_date(dealt[unit], held[int(image)])
                 if part:
                     parts[fold][int(image)] = [(part, "whole")]
@@ -176,7 +178,7 @@ def _dealt_by_date(
 ) -> list[dict[str, str]]:
     """Deal places so that tests have the held-out date and the rest another one."""
     seen: dict[str, set[bool]] = defaultdict(set)
-    for image, unit in images["unit"].items():
+    for image, unit in zip(images.index, images["unit"], strict=True):
         seen[unit].add(held[int(image)])
     both = sorted(u for u, kinds in seen.items() if len(kinds) == 2)
     only_held = sorted(u for u, kinds in seen.items() if kinds == {True})
@@ -273,7 +275,7 @@ def _counted(
     counts: dict[str, Any] = {}
     units: dict[str, Any] = {}
     for table, values in ((counts, grouped.size()), (units, grouped.nunique())):
-        for (fold, c, part), value in values.items():
+        for (fold, c, part), value in zip(values.index, values, strict=True):
             city = table.setdefault(str(fold), {}).setdefault(cities[c].code, {})
             city[part] = int(value)
     return counts, units
