@@ -105,19 +105,21 @@ class CellFinder:
         is below 0 or beyond the last.
         """
         if self.offset is not None:
-            rows = np.arange(window.row, window.row_end) + self.offset[0]
-            cols = np.arange(window.col, window.col_end) + self.offset[1]
-            down, right = np.meshgrid(rows, cols, indexing="ij")
+            down, right = np.meshgrid(
+                np.arange(window.row, window.row_end) + self.offset[0],
+                np.arange(window.col, window.col_end) + self.offset[1],
+                indexing="ij",
+            )
             return down, right
         first = window.row // _STEP, window.col // _STEP
         node_rows = np.arange(first[0], (window.row_end - 1) // _STEP + 2) * float(_STEP)
         node_cols = np.arange(first[1], (window.col_end - 1) // _STEP + 2) * float(_STEP)
         source_cols, source_rows = self._at(*np.meshgrid(node_rows, node_cols, indexing="ij"))
-        rows = (np.arange(window.row, window.row_end) + 0.5) / _STEP - first[0]
-        cols = (np.arange(window.col, window.col_end) + 0.5) / _STEP - first[1]
+        at_rows = (np.arange(window.row, window.row_end) + 0.5) / _STEP - first[0]
+        at_cols = (np.arange(window.col, window.col_end) + 0.5) / _STEP - first[1]
         return (
-            _whole(between_nodes(source_rows, rows, cols)),
-            _whole(between_nodes(source_cols, rows, cols)),
+            _whole(between_nodes(source_rows, at_rows, at_cols)),
+            _whole(between_nodes(source_cols, at_rows, at_cols)),
         )
 
     def _at(

@@ -57,10 +57,10 @@ def change_codes(before: Codes, after: Codes, slum: int) -> Codes:
         (rows, cols) `NO_CHANGE`, `PERSISTENT`, `GROWTH`, `LOSS`, or `UNKNOWN` where either date is.
     """
     was, becomes = before == slum, after == slum
-    codes = was * np.uint8(LOSS) + becomes * np.uint8(GROWTH)
+    codes: Codes = was * np.uint8(LOSS) + becomes * np.uint8(GROWTH)
     codes[was & becomes] = PERSISTENT
     codes[(before == NODATA) | (after == NODATA)] = UNKNOWN
-    return codes
+    return np.asarray(codes, dtype=np.uint8)
 
 
 def reach_cells(tolerance_m: float, cell_m: tuple[float, float]) -> int:

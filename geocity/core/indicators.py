@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
 
 Geometries = NDArray[np.object_]
 
@@ -37,7 +38,7 @@ class SlumsOnDate:
 
     date: datetime.date
     outlines: Geometries
-    covered: shapely.Geometry | None = None
+    covered: BaseGeometry | None = None
 
     def cut(self) -> "SlumsOnDate":
         """Return the same without what lies beyond the imagery."""
@@ -93,9 +94,9 @@ class UnitSlums:
     """
 
     unit_m2: float
-    seen: shapely.Geometry
+    seen: BaseGeometry
     coverage_known: bool
-    slums: shapely.Geometry
+    slums: BaseGeometry
     settlements: int
     largest_m2: float
     outlined_m2: float
@@ -113,7 +114,7 @@ class UnitSlums:
 
 
 def measure_units(
-    units: Sequence[shapely.Geometry], dates: Sequence[SlumsOnDate]
+    units: Sequence[BaseGeometry], dates: Sequence[SlumsOnDate]
 ) -> list[list[UnitSlums]]:
     """Measure the slums of every unit on every date.
 
@@ -205,7 +206,7 @@ def total_of(units: Sequence[UnitSlums]) -> UnitSlums:
     )
 
 
-def overlap_share(units: Sequence[shapely.Geometry]) -> float:
+def overlap_share(units: Sequence[BaseGeometry]) -> float:
     """Return how much of the units' area is counted more than once, as a share."""
     summed = float(sum(unit.area for unit in units))
     return 1 - float(shapely.union_all(np.array(units, dtype=object)).area) / summed
@@ -242,7 +243,7 @@ class _Parts:
         return np.bincount(self.unit[order][first], minlength=units)
 
 
-def _cut(outlines: Geometries, area: shapely.Geometry) -> Geometries:
+def _cut(outlines: Geometries, area: BaseGeometry) -> Geometries:
     shapely.prepare(area)
     inside = shapely.covers(area, outlines)
     parts = outlines.copy()
@@ -250,17 +251,17 @@ def _cut(outlines: Geometries, area: shapely.Geometry) -> Geometries:
     return np.asarray(parts[shapely.area(parts) > 0])
 
 
-def _cut_one(geometry: shapely.Geometry, area: shapely.Geometry) -> shapely.Geometry:
+def _cut_one(geometry: BaseGeometry, area: BaseGeometry) -> BaseGeometry:
     return _areal(shapely.intersection(geometry, area))
 
 
-def _areal(geometry: shapely.Geometry) -> shapely.Geometry:
+def _areal(geometry: BaseGeometry) -> BaseGeometry:
     """Return the polygons of what an intersection leaves; touching lines and points go."""
     if geometry.geom_type in ("Polygon", "MultiPolygon"):
         return geometry
     return shapely.MultiPolygon(_polygons([geometry]))
 
 
-def _polygons(geometries: Sequence[shapely.Geometry]) -> list[shapely.Polygon]:
+def _polygons(geometries: Sequence[BaseGeometry]) -> list[shapely.Polygon]:
     parts = shapely.get_parts(shapely.get_parts(np.array(geometries, dtype=object)))
     return [part for part in parts if part.geom_type == "Polygon" and not part.is_empty]

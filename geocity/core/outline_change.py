@@ -7,10 +7,12 @@ than *t* from what was slum before, or within *t* of growth that is.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
 
 from geocity.core.change_matrix import ChangeMatrix
 from geocity.core.outline_plane import Measure
@@ -45,8 +47,8 @@ class OutlineChange:
 
 
 def by_class(
-    names: Sequence[str], polygons: Polygons, area: shapely.Geometry
-) -> dict[str, shapely.Geometry]:
+    names: Sequence[str], polygons: Polygons, area: BaseGeometry
+) -> dict[str, BaseGeometry]:
     """Dissolve the outlines of each class inside an area; no two results overlap.
 
     Where outlines of different classes overlap, the class that comes first by name has the ground.
@@ -56,8 +58,8 @@ def by_class(
         polygons: valid polygons.
         area: the ground that counts.
     """
-    found: dict[str, shapely.Geometry] = {}
-    taken = shapely.Polygon()
+    found: dict[str, BaseGeometry] = {}
+    taken: BaseGeometry = shapely.Polygon()
     labels = np.asarray(names, dtype=object)
     for name in sorted(set(names)):
         whole = shapely.union_all(polygons[labels == name])
@@ -67,12 +69,14 @@ def by_class(
     return found
 
 
-def areal(geometry: shapely.Geometry) -> shapely.Geometry:
+def areal(geometry: BaseGeometry) -> BaseGeometry:
     """Return the polygons of a geometry, without the lines and points an overlay may leave."""
-    return shapely.multipolygons(parts_of(geometry)) if not geometry.is_empty else geometry
+    if geometry.is_empty:
+        return geometry
+    return cast(BaseGeometry, shapely.multipolygons(parts_of(geometry)))
 
 
-def parts_of(geometry: shapely.Geometry, least_m2: float = 0.0) -> Polygons:
+def parts_of(geometry: BaseGeometry, least_m2: float = 0.0) -> Polygons:
     """Return the polygons of a geometry from north to south, then from west to east.
 
     Args:
@@ -88,8 +92,8 @@ def parts_of(geometry: shapely.Geometry, least_m2: float = 0.0) -> Polygons:
 
 
 def compare_outlines(
-    before: shapely.Geometry,
-    after: shapely.Geometry,
+    before: BaseGeometry,
+    after: BaseGeometry,
     *,
     tolerance_m: float = 0.0,
     min_area_m2: float = 0.0,
@@ -111,8 +115,8 @@ def compare_outlines(
 
 
 def _counting(
-    old: shapely.Geometry,
-    new: shapely.Geometry,
+    old: BaseGeometry,
+    new: BaseGeometry,
     tolerance_m: float,
     min_area_m2: float,
     measure: Measure,
@@ -122,7 +126,7 @@ def _counting(
     kept = raw
     if tolerance_m > 0:
         far = shapely.difference(raw, shapely.buffer(old, tolerance_m, quad_segs=16))
-        core = shapely.multipolygons(parts_of(far, _CRUMB_M2))
+        core = cast(BaseGeometry, shapely.multipolygons(parts_of(far, _CRUMB_M2)))
         around = shapely.buffer(core, tolerance_m * _ARC_SLACK, quad_segs=16)
         kept = shapely.intersection(raw, around)
     parts = parts_of(kept, _CRUMB_M2)
@@ -133,15 +137,15 @@ def _counting(
     return parts, left_out_m2 if tolerance_m or min_area_m2 or left_out_m2 > _CRUMB_M2 else 0.0
 
 
-def measured(geometry: shapely.Geometry, measure: Measure) -> float:
+def measured(geometry: BaseGeometry, measure: Measure) -> float:
     """Return the area of all polygons of a geometry together."""
     return float(measure(parts_of(geometry)).sum())
 
 
 def overlay_matrix(
-    before: Mapping[str, shapely.Geometry],
-    after: Mapping[str, shapely.Geometry],
-    area: shapely.Geometry,
+    before: Mapping[str, BaseGeometry],
+    after: Mapping[str, BaseGeometry],
+    area: BaseGeometry,
     names: Sequence[str],
     background: str,
     measure: Measure = _PLANE,

@@ -14,6 +14,7 @@ import numpy as np
 import pyproj
 import shapely
 from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
 
 Polygons = NDArray[np.object_]
 Measure = Callable[[Polygons], NDArray[np.float64]]
@@ -71,7 +72,7 @@ def true_areas(crs: pyproj.CRS) -> Measure:
     return measure
 
 
-def _quarters(polygon: shapely.Geometry) -> Polygons:
+def _quarters(polygon: BaseGeometry) -> Polygons:
     left, bottom, right, top = polygon.bounds
     across, up = (left + right) / 2, (bottom + top) / 2
     boxes = [

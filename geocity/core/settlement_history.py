@@ -77,7 +77,7 @@ class Overlaps:
         )
         pairs, place = np.unique(np.stack([before, after], axis=1), axis=0, return_inverse=True)
         shared = np.concatenate([p.area_m2 for p in parts])
-        area_m2 = np.bincount(place.ravel(), shared, len(pairs))
+        area_m2 = np.asarray(np.bincount(place.ravel(), shared, len(pairs)), np.float64)
         return cls(pairs[:, 0], pairs[:, 1], area_m2)
 
 
@@ -183,7 +183,7 @@ def _next_date(
     for before, heirs in links.of_before.items():
         descends[before] = heirs[0]
     stays = descends >= 0
-    prev_m2 = np.bincount(descends[stays], former.area_m2[stays], count)
+    prev_m2: Floats = np.bincount(descends[stays], former.area_m2[stays], count).astype(np.float64)
     parents = tuple(
         tuple(int(former.numbers[before]) for before in links.of_after.get(after, ()))
         for after in range(count)
@@ -197,7 +197,7 @@ def _next_date(
         status=status,
         parents=parents,
         area_m2=np.asarray(area_m2, float),
-        prev_m2=prev_m2,
+        prev_m2=np.asarray(prev_m2, np.float64),
         gone=np.flatnonzero(~stays),
         descends=descends,
     )

@@ -1,9 +1,9 @@
 """The figures of the slum tracker: what each date shows, and how each settlement fared."""
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -80,7 +80,7 @@ def settlement_histories(
             SettlementState(
                 row.date, row.status, 0.0 if row.status == GONE else float(row.area_m2), row.parents
             )
-            for row in ordered.itertuples()
+            for row in cast("Iterable[Any]", ordered.itertuples())
         )
         own = bounds[ordered.index]
         west, south = own[:, :2].min(axis=0).tolist()

@@ -212,4 +212,5 @@ def directions(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return vectors of length 1 (zero vectors stay zero), (n, dimensions)."""
     values = np.asarray(vectors, np.float64)
     lengths = np.linalg.norm(values, axis=1, keepdims=True)
-    return np.divide(values, lengths, out=np.zeros_like(values), where=lengths > 0)
+    scaled = np.divide(values, lengths, out=np.zeros_like(values), where=lengths > 0)
+    return np.asarray(scaled, np.float64)

@@ -52,9 +52,8 @@ def calibrate(
         ValueError: if there is no patch.
     """
     levels = by_level(patches)
-    wanted = {"coverage": coverage, "acceptance": acceptance}
-    patch = calibrate_level(levels["patches"], **wanted)
-    image = calibrate_level(levels["images"], **wanted, patch=patch)
+    patch = calibrate_level(levels["patches"], coverage=coverage, acceptance=acceptance)
+    image = calibrate_level(levels["images"], coverage=coverage, acceptance=acceptance, patch=patch)
     return CityCalibration(coverage, acceptance, patch, image, means)
 
 

@@ -20,7 +20,7 @@ def colour_histogram(pixels: NDArray[np.floating], bins: int = BINS) -> NDArray[
     place = (pixels.reshape(len(pixels), -1) * (bins / _TOP)).astype(np.int64).clip(0, bins - 1)
     place += np.arange(len(pixels))[:, None] * bins
     counts = np.bincount(place.ravel(), minlength=len(pixels) * bins)
-    return counts / place.shape[1]
+    return np.asarray(counts / place.shape[1], np.float64)
 
 
 def balanced_accuracy(truth: NDArray[np.int64], said: NDArray[np.int64]) -> float:

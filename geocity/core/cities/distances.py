@@ -144,7 +144,7 @@ def cosine_distances(sums: SiteSums, weights: NDArray[np.number] | None = None) 
     unit = totals / np.maximum(np.linalg.norm(totals, axis=1, keepdims=True), 1e-300)
     result = np.clip(1 - unit @ unit.T, 0, 2)
     np.fill_diagonal(result, 0)
-    return (result + result.T) / 2
+    return np.asarray((result + result.T) / 2, np.float64)
 
 
 def energy_distances(sums: SiteSums, weights: NDArray[np.number] | None = None) -> FloatArray:
@@ -168,7 +168,7 @@ def energy_distances(sums: SiteSums, weights: NDArray[np.number] | None = None) 
     squared = 2 * mean - own[:, None] - own
     result = np.sqrt(np.maximum(squared, 0))
     np.fill_diagonal(result, 0)
-    return (result + result.T) / 2
+    return np.asarray((result + result.T) / 2, np.float64)
 
 
 def unit_spread(embeddings: NDArray[np.floating], reference: NDArray[np.floating]) -> FloatArray:

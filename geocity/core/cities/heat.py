@@ -59,7 +59,7 @@ def balanced(maps: Maps, percentile: float = 100.0) -> NDArray[np.float64]:
 
     limit = _of_each(most, values)
     result = np.divide(values, limit, out=np.zeros_like(values), where=limit > 0)
-    return np.clip(np.nan_to_num(result), -1, 1)
+    return np.asarray(np.clip(np.nan_to_num(result), -1, 1), np.float64)
 
 
 def salient(maps: Maps) -> NDArray[np.bool_]:

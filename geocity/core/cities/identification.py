@@ -120,7 +120,9 @@ def answer_of(
     chance = np.exp(log_probabilities(row, temperature))
     order = ranking(row)[0]
     guesses = tuple(
-        Guess(*contract.cities[city], float(chance[0, city])) for city in order[:_TOLD].tolist()
+        Guess(code, name, float(chance[0, city]))
+        for city in order[:_TOLD].tolist()
+        for code, name in [contract.cities[city]]
     )
     loud = float(energy(row)[0])
     if calibration is None or level is None:

@@ -113,8 +113,8 @@ def never_seen(validation: Units, test: Units, strangers: Units, acceptance: flo
         strangers: units of others.
         acceptance: share of the known units that the threshold lets pass.
     """
-    scores = [energy(units.logits) for units in (test, strangers, validation)]
-    return _rejection(-1, *scores, acceptance)
+    known, unknown, trusted = (energy(units.logits) for units in (test, strangers, validation))
+    return _rejection(-1, known, unknown, trusted, acceptance)
 
 
 def _rejection(

@@ -45,8 +45,13 @@ class Units:
 
     def take(self, chosen: NDArray[np.bool_] | NDArray[np.integer]) -> "Units":
         """Return some of the units."""
-        columns = (self.logits, self.truth, self.cluster, self.site, self.members)
-        return Units(*(column[chosen] for column in columns))
+        return Units(
+            self.logits[chosen],
+            self.truth[chosen],
+            self.cluster[chosen],
+            self.site[chosen],
+            self.members[chosen],
+        )
 
     @property
     def known(self) -> "Units":
@@ -71,9 +76,13 @@ def patch_units(
     Raises:
         ValueError: if the shapes do not fit.
     """
-    columns = [np.asarray(column, np.int64) for column in (truth, image, site)]
-    ones = np.ones(len(truth), np.int64)
-    return Units(np.asarray(logits, np.float64), *columns, ones)
+    return Units(
+        np.asarray(logits, np.float64),
+        np.asarray(truth, np.int64),
+        np.asarray(image, np.int64),
+        np.asarray(site, np.int64),
+        np.ones(len(truth), np.int64),
+    )
 
 
 def gather(units: Units, by: NDArray[np.integer]) -> Units:
