@@ -60,7 +60,7 @@ def change_codes(before: Codes, after: Codes, slum: int) -> Codes:
     codes: Codes = was * np.uint8(LOSS) + becomes * np.uint8(GROWTH)
     codes[was & becomes] = PERSISTENT
     codes[(before == NODATA) | (after == NODATA)] = UNKNOWN
-    return np.asarray(codes, dtype=np.uint8)
+    return codes
 
 
 def reach_cells(tolerance_m: float, cell_m: tuple[float, float]) -> int:

@@ -197,7 +197,7 @@ def _next_date(
         status=status,
         parents=parents,
         area_m2=np.asarray(area_m2, float),
-        prev_m2=np.asarray(prev_m2, np.float64),
+        prev_m2=prev_m2,
         gone=np.flatnonzero(~stays),
         descends=descends,
     )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyproj
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 from geocity.core.equal_area import equal_area_crs, turned
 from geocity.core.indicators import Geometries, SlumsOnDate
@@ -33,7 +34,7 @@ class Plane:
     """
 
     crs: pyproj.CRS
-    units: Sequence[shapely.Geometry]
+    units: Sequence[BaseGeometry]
 
     @classmethod
     def around(cls, named: NamedUnits, path: PathLike) -> "Plane":
@@ -68,7 +69,7 @@ class Plane:
             dates.append(SlumsOnDate(date, np.concatenate(outlines), covered))
         return dates
 
-    def area(self, polygons: Iterable[shapely.Geometry], crs: pyproj.CRS) -> shapely.Geometry:
+    def area(self, polygons: Iterable[BaseGeometry], crs: pyproj.CRS) -> BaseGeometry:
         """Return polygons as one area of the plane."""
         return shapely.union_all(self._valid(np.array(list(polygons), dtype=object), crs))
 
@@ -125,7 +126,7 @@ def with_coverage(
     ]
 
 
-def _read_coverage(path: PathLike, plane: Plane, progress: Progress) -> shapely.Geometry:
+def _read_coverage(path: PathLike, plane: Plane, progress: Progress) -> BaseGeometry:
     if is_raster(path):
         traced = trace_valid(path, progress)
         return plane.area(traced.valid, traced.crs)
