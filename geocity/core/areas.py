@@ -125,9 +125,11 @@ class GroundMeasure:
 
     def cell_areas(self, window: Window) -> Floats:
         """Return the area in m² of every cell of a window of the grid, shape (rows, cols)."""
-        rows: Floats = (np.arange(window.row, window.row_end) + 0.5) / self._spacing
-        cols: Floats = (np.arange(window.col, window.col_end) + 0.5) / self._spacing
-        return between_nodes(self._pixel_m2, rows, cols)
+        rows = (np.arange(window.row, window.row_end) + 0.5) / self._spacing
+        cols = (np.arange(window.col, window.col_end) + 0.5) / self._spacing
+        return between_nodes(
+            self._pixel_m2, np.asarray(rows, np.float64), np.asarray(cols, np.float64)
+        )
 
     def measure(self, outlines: Outlines) -> tuple[Floats, Floats]:
         """Return the area in m² and the perimeter in m of each polygon, holes respected."""

@@ -9,6 +9,7 @@ import pyogrio
 import pyproj
 import shapely
 from pyogrio.errors import DataLayerError, DataSourceError
+from shapely.geometry.base import BaseGeometry
 
 from geocity.core.grid import same_crs
 from geocity.core.reproject import reproject_outlines
@@ -86,7 +87,7 @@ def in_crs(
     return reproject_outlines(frame, crs)
 
 
-def read_area(path: PathLike, crs: pyproj.CRS) -> shapely.Geometry:
+def read_area(path: PathLike, crs: pyproj.CRS) -> BaseGeometry:
     """Read polygons that mean an area, one by one, and dissolve them into one, in a CRS.
 
     Raises:

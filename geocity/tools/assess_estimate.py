@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import shapely
 from scipy.stats import norm
+from shapely.geometry.base import BaseGeometry
 
 from geocity.core.area_estimation import StratifiedSample
 from geocity.core.areas import GroundMeasure
@@ -229,9 +229,9 @@ def _tally_units(
     return tally
 
 
-def _units_on(source: ClassRaster, units: NamedUnits) -> list[shapely.Geometry]:
+def _units_on(source: ClassRaster, units: NamedUnits) -> list[BaseGeometry]:
     outlines = reproject_outlines(units.frame, source.grid.crs).geometry
-    shapes: list[shapely.Geometry] = list(outlines)
+    shapes: list[BaseGeometry] = list(outlines)
     share = overlap_share(shapes)
     if share > _OVERLAP:
         raise InputError(

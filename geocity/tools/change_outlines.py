@@ -13,6 +13,7 @@ import pyogrio
 import pyproj
 import shapely
 from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
 
 from geocity.core.equal_area import turned
 from geocity.core.outline_cells import outline_grid, outline_reader
@@ -82,7 +83,7 @@ class OutlineComparison:
         self._classes = [
             by_class(date.names, date.polygons, self._area)
             if len(date.polygons)
-            else dict[str, shapely.Geometry]()
+            else dict[str, BaseGeometry]()
             for date in outlines
         ]
         names = sorted({name for date in outlines for name in date.names} - {_BACKGROUND})
@@ -115,7 +116,7 @@ class OutlineComparison:
                 f"The layers have {error}; say which class to follow (--slum-class)."
             ) from error
 
-    def _common_area(self, outlines: Sequence[_Outlines]) -> shapely.Geometry:
+    def _common_area(self, outlines: Sequence[_Outlines]) -> BaseGeometry:
         """Return the ground that counts, in the plane of the overlay."""
         if self._options.area is not None:
             area = read_area(self._options.area, self._plane)
