@@ -4,7 +4,8 @@ With random weights and few outlines the deep encoders of the field learn the fe
 shown: their view is wider than a training crop, and most of their millions of weights sit in the
 layers with that view. This one, after Ronneberger, Fischer, Brox: *U-Net: Convolutional Networks
 for Biomedical Image Segmentation*, MICCAI 2015, has half a million weights, a view of some
-hundred pixels, and works at half the resolution, which costs a tenth of a ResNet34's time.
+hundred pixels, and works at half the resolution, which costs a sixth of the time of a
+U-Net with ResNet34 on a CPU.
 """
 
 from collections.abc import Iterable

@@ -18,7 +18,7 @@ class TrainOptions:
         architecture: ``unet`` or another of segmentation-models-pytorch.
         encoder: ``compact``, ``resnet34``, another encoder of theirs, or ``tu-NAME`` for any of
             timm; ``auto`` takes what the weights are for, and from random weights `compact`, which
-            few outlines can teach and which is four times as fast.
+            few outlines can teach and which is six times as fast as ``resnet34``.
         weights: where the encoder starts: ``none``, ``imagenet``, a TorchGeo weights name, or a
             file (safetensors, a torch state_dict, a geocity model).
         loss: ``ce``, ``focal``, ``dice``, ``lovasz`` or a weighted sum such as ``ce+dice``.
