@@ -2,7 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.enums import ColorInterp, Resampling
+from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RioWindow
 
@@ -10,6 +10,7 @@ from geocity.core.grid import Grid, Window
 from geocity.io.closing import Closing
 from geocity.io.datasets import open_dataset, refuse_unplaced
 from geocity.io.staging import PathLike
+from geocity.io.valid_pixels import ValidPixels, alpha_band
 
 _VISIBLE = 3
 
@@ -37,32 +38,23 @@ class GreyScene(Closing):
                 width=grid.shape[1],
                 resampling=Resampling.bilinear,
                 # Masks and what lies beyond the scene survive only as alpha.
-                add_alpha=self._source.nodata is None and not self._has_alpha(),
+                add_alpha=self._source.nodata is None and not alpha_band(self._source),
+                UNIFIED_SRC_NODATA="NO",  # as in `rasters`: each band misses its own
             )
         except BaseException:
             self._source.close()
             raise
-        colors = self._source.count - self._has_alpha()
-        self._bands = list(range(1, min(_VISIBLE, colors) + 1))
+        alpha = alpha_band(self._source)
+        colors = [band for band in self._source.indexes if band != alpha]
+        self._bands = colors[:_VISIBLE]
+        self._mask = ValidPixels(self._view, self._bands)
 
     def read(self, window: Window) -> NDArray[np.float64]:
         """Read a window of the grid, (rows, cols); NaN where nothing is known."""
         place = RioWindow(window.col, window.row, window.cols, window.rows)
         pixels = self._view.read(self._bands, window=place).astype(np.float64)
-        known = self._known(place)
+        known = self._mask.read(self._bands, window.shape, place)
         return np.where(known, pixels.mean(axis=0), np.nan)
-
-    def _known(self, place: RioWindow) -> NDArray[np.bool_]:
-        kinds = list(self._view.colorinterp)
-        if ColorInterp.alpha in kinds:
-            # GDAL takes alpha for a mask in bytes only: read it as the band it is.
-            alpha = self._view.read(kinds.index(ColorInterp.alpha) + 1, window=place)
-            return np.asarray(alpha > 0)
-        masks = self._view.read_masks(self._bands, window=place)
-        return np.asarray((masks > 0).all(axis=0))
-
-    def _has_alpha(self) -> bool:
-        return ColorInterp.alpha in self._source.colorinterp
 
     def close(self) -> None:
         """Close the file."""

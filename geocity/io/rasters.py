@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.enums import ColorInterp, MaskFlags, Resampling
+from rasterio.enums import ColorInterp, Resampling
 from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RioWindow
@@ -21,6 +21,7 @@ from geocity.errors import InputError
 from geocity.io.closing import Closing
 from geocity.io.datasets import grid_of, open_dataset, refuse_unplaced, root_cause
 from geocity.io.staging import PathLike
+from geocity.io.valid_pixels import ValidPixels, alpha_band
 
 # From here on, averaging beats interpolating: several source pixels fall into one.
 AVERAGE_FROM = 1.5
@@ -64,12 +65,7 @@ class Scene(Closing):
         self.band_names = _band_names(self._source, self._indexes)
         self.block_shape: tuple[int, int] = tuple(self._source.block_shapes[0])
         self.date = _date_of(self._source)
-        self._all_valid = all(
-            MaskFlags.all_valid in flags
-            for index, flags in enumerate(self._dataset.mask_flag_enums, start=1)
-            if index in self._indexes
-        )
-        self._per_dataset = MaskFlags.per_dataset in self._dataset.mask_flag_enums[0]
+        self._mask = ValidPixels(self._dataset, self._indexes)
 
     def _look_through(self, source: Any) -> Any:
         refuse_unplaced(source)
@@ -89,7 +85,9 @@ class Scene(Closing):
             width=wanted.shape[1],
             resampling=Resampling.average if coarser >= AVERAGE_FROM else Resampling.bilinear,
             # Beyond the last source pixel there is nothing: say so by alpha unless nodata can.
-            add_alpha=source.nodata is None and not _has_alpha(source),
+            add_alpha=source.nodata is None and not alpha_band(source),
+            # A value that is missing in one band alone must not be averaged into its neighbours.
+            UNIFIED_SRC_NODATA="NO",
         )
         return self._stack.enter_context(vrt)
 
@@ -126,26 +124,15 @@ class Scene(Closing):
         rio_window = RioWindow(window.col, window.row, window.cols, window.rows)
         try:
             pixels = self._dataset.read(indexes, window=rio_window)
-            valid = self._valid(pixels, indexes, rio_window)
+            valid = self._mask.read(indexes, window.shape, rio_window)
         except RasterioError as error:
             raise InputError(
                 f"{self.path} cannot be read at {window}: {root_cause(error)}; "
                 "the file is probably damaged or cut short, so copy or download it again."
             ) from error
-        return pixels, valid
-
-    def _valid(
-        self, pixels: NDArray[Any], indexes: list[int], window: RioWindow
-    ) -> NDArray[np.bool_]:
-        if self._all_valid:
-            valid = np.ones(pixels.shape[1:], dtype=bool)
-        elif self._per_dataset:
-            valid = self._dataset.read_masks(indexes[0], window=window) > 0
-        else:
-            valid = (self._dataset.read_masks(indexes, window=window) > 0).all(axis=0)
         if pixels.dtype.kind == "f":
             valid &= np.isfinite(pixels).all(axis=0)
-        return valid
+        return pixels, valid
 
     def reopen(self) -> "Scene":
         """Open the same scene again, for another thread or process."""
@@ -172,10 +159,6 @@ def open_scene(path: PathLike, *, cell_size_m: float | None = None) -> Scene:
         MissingCRSError: if it does not say where on Earth it lies.
     """
     return Scene(_View(str(path), cell_size_m))
-
-
-def _has_alpha(source: Any) -> bool:
-    return ColorInterp.alpha in source.colorinterp
 
 
 def _image_bands(source: Any) -> list[int]:

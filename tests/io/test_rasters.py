@@ -90,6 +90,65 @@ def test_a_resampled_view_keeps_holes(tmp_path):
     assert valid[10:].all()
 
 
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NodataShadowWarning")
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "uint32", "float32"])
+@pytest.mark.parametrize("cell_size_m", [None, 0.5, 0.7, 2.0])
+@pytest.mark.parametrize("holes", ["alpha", "mask", "alpha and nodata"])
+def test_holes_are_kept_in_every_type_and_at_every_cell_size(tmp_path, dtype, cell_size_m, holes):
+    grid = make_grid(rows=40, cols=60, cell=1.0)
+    mask = np.full(grid.shape, 255, np.uint8)
+    mask[:20] = 0
+    pixels = np.full((3, *grid.shape), 100, dtype)
+    options = {"mask": mask}
+    if holes != "mask":
+        pixels = np.concatenate([pixels, mask[None].astype(dtype)])
+        kinds = (ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.alpha)
+        options = {"colorinterp": kinds}
+    if holes == "alpha and nodata":
+        pixels[:3, 20:, :10] = 7
+        options["nodata"] = 7
+    path = write_raster(tmp_path / "a.tif", pixels, grid, **options)
+    with open_scene(path, cell_size_m=cell_size_m) as scene:
+        seen, valid = scene.read(scene.grid.window)
+        rows, cols = scene.grid.shape
+    known = np.ones((40, 60), bool)
+    known[:20] = False
+    if holes == "alpha and nodata":
+        known[20:, :10] = False
+    row = np.minimum((np.arange(rows) + 0.5) * 40 / rows, 39.9)
+    col = np.minimum((np.arange(cols) + 0.5) * 60 / cols, 59.9)
+    # Away from the edges of holes, where a resampled pixel is some of each.
+    near = np.minimum(abs(row - 20)[:, None], abs(col - 10)[None]) < 2
+    near[-1], near[:, -1] = True, True
+    expected = known[row.astype(int)[:, None], col.astype(int)[None]]
+    assert (valid == expected)[~near | (cell_size_m is None)].all()
+    assert (seen[:, valid] == 100).all()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32"])
+def test_beyond_the_last_pixel_nothing_is_known(tmp_path, dtype):
+    grid = make_grid(rows=10, cols=13, cell=1.0)
+    path = write_raster(tmp_path / "a.tif", np.full((1, 10, 13), 100, dtype), grid)
+    with open_scene(path, cell_size_m=0.7) as scene:
+        assert scene.grid.shape == (15, 19)
+        seen, valid = scene.read(scene.grid.window)
+    assert not valid[14].any()  # the centre of the last row lies at 10.15 m of 10
+    assert (seen[0][valid] == 100).all()
+    assert valid[:14, :18].all()
+
+
+def test_nodata_in_one_band_alone_is_not_mixed_into_a_resampled_view(tmp_path):
+    grid = make_grid(rows=8, cols=8, cell=1.0)
+    pixels = np.full((3, 8, 8), 100, np.int16)
+    pixels[1, 4:, :4] = -9999
+    path = write_raster(tmp_path / "a.tif", pixels, grid, nodata=-9999)
+    with open_scene(path, cell_size_m=1.3) as scene:
+        seen, valid = scene.read(scene.grid.window)
+    assert set(np.unique(seen)) == {-9999, 100}
+    assert valid[:4, :6].all()
+    assert not valid[4:6, :3].any()
+
+
 def test_a_scene_can_be_opened_again_in_a_thread(scene_path):
     with open_scene(scene_path) as scene, scene.reopen() as other:
         assert other.grid == scene.grid

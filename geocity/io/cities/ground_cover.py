@@ -11,6 +11,7 @@ import shapely
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
+from rasterio.windows import Window
 
 from geocity.core.burn import burn
 from geocity.core.cities.salience import UNKNOWN
@@ -22,6 +23,7 @@ from geocity.errors import InputError
 from geocity.io.class_rasters import open_class_raster
 from geocity.io.datasets import open_dataset
 from geocity.io.staging import PathLike
+from geocity.io.valid_pixels import ValidPixels
 from geocity.io.vectors import read_polygons
 
 logger = logging.getLogger(__name__)
@@ -100,7 +102,8 @@ def _warped(path: str, grid: Grid) -> NDArray[np.uint8]:
         ) as view,
     ):
         values = view.read(1)
-        known = (view.dataset_mask() > 0) & (values >= 0) & (values < UNKNOWN)
+        valid = ValidPixels(view, [1]).read([1], grid.shape, Window(0, 0, view.width, view.height))
+        known = valid & (values >= 0) & (values < UNKNOWN)
     return np.where(known, values, UNKNOWN).astype(np.uint8)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rasterio.enums import ColorInterp, Resampling
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import calculate_default_transform
+from rasterio.windows import Window
 
 from geocity.errors import InputError
 from geocity.io.dashboard.pictures import MERCATOR, RGB, lon_lat, webp_uri
@@ -20,6 +21,7 @@ from geocity.io.figures.style import stretch
 from geocity.io.gdal_cache import limited_cache
 from geocity.io.rasters import AVERAGE_FROM
 from geocity.io.staging import PathLike
+from geocity.io.valid_pixels import ValidPixels, alpha_band
 
 MAX_SIDE_PX = 1600
 _CACHE_BYTES = 256 << 20
@@ -62,7 +64,8 @@ def imagery_overlay(path: PathLike, *, max_side_px: int = MAX_SIDE_PX) -> dict[s
             width=cols,
             height=rows,
             resampling=Resampling.average if shrink >= AVERAGE_FROM else Resampling.bilinear,
-            add_alpha=ColorInterp.alpha not in source.colorinterp,
+            add_alpha=not alpha_band(source),
+            UNIFIED_SRC_NODATA="NO",  # as in `rasters`: each band misses its own
         )
         with vrt:
             picture = _read(vrt, _shown_bands(source), str(path))
@@ -103,7 +106,8 @@ def _read(vrt: Any, bands: list[int], name: str) -> NDArray[np.uint8]:
     """Return red, green, blue and alpha (4, rows, cols)."""
     try:
         pixels = vrt.read(bands)
-        valid = vrt.dataset_mask() > 0
+        whole = Window(0, 0, vrt.width, vrt.height)
+        valid = ValidPixels(vrt, bands).read(bands, (vrt.height, vrt.width), whole)
     except rasterio.errors.RasterioError as error:
         raise InputError(
             f"{name} cannot be read: {root_cause(error)}; the file is probably damaged or cut "
