@@ -77,6 +77,10 @@ class Rings:
             offsets_of(np.concatenate([part.sizes for part in parts])),
         )
 
+    def holding(self, corners: Ints) -> NDArray[np.int64]:
+        """Return the ring that each corner, given by its position, belongs to."""
+        return np.searchsorted(self.offsets, corners, side="right") - 1
+
     def owner(self) -> NDArray[np.int64]:
         """Return the ring number of every corner."""
         return np.repeat(np.arange(len(self)), self.sizes)

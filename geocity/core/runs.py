@@ -72,22 +72,30 @@ def find_runs(values: NDArray[np.uint8], masked: int) -> Runs:
     return Runs(changes[kept], changes[kept + 1], begun[kept], width)
 
 
-def label_regions(runs: Runs, known: NDArray[np.int64]) -> tuple[int, NDArray[np.int64]]:
+def label_regions(
+    runs: Runs, known: NDArray[np.int64], elsewhere: NDArray[np.int64]
+) -> tuple[int, NDArray[np.int64], NDArray[np.int64]]:
     """Number the 4-connected regions of one class.
 
     Args:
         runs: the runs of a strip.
         known: region numbers that the first runs have from elsewhere, shape (first runs,); runs of
             one number belong together even if nothing in this strip joins them.
+        elsewhere: region numbers, in the same numbering, of runs that lie outside the strip.
 
     Returns:
-        How many regions there are, and the region of each run, numbered by their first runs.
+        How many regions there are; the region of each run, numbered by their first runs; and the
+        region of each run elsewhere.
     """
     upper, lower = runs.meeting()
-    if len(known):
-        _, first, member = np.unique(known, return_index=True, return_inverse=True)
-        upper = np.concatenate([upper, np.arange(len(known))])
-        lower = np.concatenate([lower, first[member]])
-    pairs = coo_array((np.ones(len(upper)), (upper, lower)), shape=(len(runs), len(runs)))
-    count, labels = connected_components(pairs.tocsr(), directed=False)
-    return int(count), labels.astype(np.int64)
+    count = len(runs) + len(elsewhere)
+    if len(known) or len(elsewhere):
+        nodes = np.concatenate([np.arange(len(known)), np.arange(len(runs), count)])
+        numbers = np.concatenate([known, elsewhere])
+        _, first, member = np.unique(numbers, return_index=True, return_inverse=True)
+        upper = np.concatenate([upper, nodes])
+        lower = np.concatenate([lower, nodes[first[member]]])
+    pairs = coo_array((np.ones(len(upper)), (upper, lower)), shape=(count, count))
+    groups, labels = connected_components(pairs.tocsr(), directed=False)
+    labels = labels.astype(np.int64)
+    return int(groups), labels[: len(runs)], labels[len(runs) :]

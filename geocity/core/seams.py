@@ -2,7 +2,8 @@
 
 Whatever is complete leaves at once; only borders that cross the seam to the next strip, and the
 rings of regions that do, are kept back. The polygons are the same, corner for corner, however the
-raster is cut into strips: seams leave no trace.
+raster is cut into strips: seams leave no trace. A band of a raster can be traced by itself; what is
+unfinished at its upper and its lower end is handed over to `geocity.core.bands`.
 """
 
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from geocity.core.open_borders import MASKED, BandBorders, Chains, Seam, cut_at_markers
 from geocity.core.probability_tally import ProbabilityTally
 from geocity.core.rings import Rings, offsets_of, ragged_index, untouching
 from geocity.core.rings import cycles as walk_cycles
@@ -17,53 +19,7 @@ from geocity.core.runs import Runs, find_runs, label_regions
 from geocity.core.traced_polygons import TracedPolygons, assemble
 from geocity.core.tracing import Ends, Turns, find_turns, link_turns
 
-MASKED = 255
-"""The value of pixels that become no polygon."""
-
 _NONE = np.empty(0, np.int64)
-
-
-@dataclass(frozen=True, slots=True)
-class _Chains:
-    """Borders that are open at a seam.
-
-    Down the left edge of every run of the last row a border leaves, up its right edge one comes
-    back. A chain is what lies between: it begins at a right edge and ends at a left edge.
-    """
-
-    corners: Rings
-    from_right_of: NDArray[np.int64]
-    to_left_of: NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class _Seam:
-    """What is unfinished at the line below the last strip; runs are those of its last row."""
-
-    row: NDArray[np.uint8]
-    lefts: NDArray[np.int64]
-    rights: NDArray[np.int64]
-    regions: NDArray[np.int64]
-    chains: _Chains
-    rings: Rings
-    ring_regions: NDArray[np.int64]
-
-    @classmethod
-    def blank(cls, cols: int) -> "_Seam":
-        """Return the seam above the first row."""
-        row = np.full(cols + 2, MASKED, np.uint8)
-        chains = _Chains(Rings.none(), _NONE, _NONE)
-        return cls(row, _NONE, _NONE, _NONE, chains, Rings.none(), _NONE)
-
-    def renumbering(self, regions: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the number that each open region has in the next strip.
-
-        Args:
-            regions: region of each run of the next strip, the runs of the seam first.
-        """
-        numbers = np.empty(self.regions.max(initial=-1) + 1, np.int64)
-        numbers[self.regions] = regions[: len(self.regions)]
-        return numbers
 
 
 class PolygonTracer:
@@ -73,6 +29,9 @@ class PolygonTracer:
         cols: width of the raster.
         classes: the values that become polygons; 0 to 254.
         with_probability: strips come with probabilities, to be summed up per polygon.
+        above: (cols,) the row above the first strip, where that is not the top of the raster;
+            regions that reach up to it stay unfinished.
+        first_row: number of the first row.
 
     Raises:
         ValueError: if there is no class, or one out of range.
@@ -88,15 +47,25 @@ class PolygonTracer:
     """
 
     def __init__(
-        self, cols: int, classes: tuple[int, ...], *, with_probability: bool = False
+        self,
+        cols: int,
+        classes: tuple[int, ...],
+        *,
+        with_probability: bool = False,
+        above: NDArray[np.uint8] | None = None,
+        first_row: int = 0,
     ) -> None:
         if not classes or min(classes) < 0 or max(classes) >= MASKED:
             raise ValueError(f"classes must be values from 0 to 254, got {classes}")
         self._cols = cols
         self._lookup = np.full(256, MASKED, np.uint8)
         self._lookup[list(classes)] = classes
-        self._line = 0
-        self._seam = _Seam.blank(cols)
+        self._line = first_row
+        row = np.full(cols + 2, MASKED, np.uint8)
+        if above is not None:
+            row[1:-1] = self._lookup[above]
+        self._seam, self._entry_values = Seam.below(row)
+        self._loops: list[Rings] = []
         self._tally = ProbabilityTally() if with_probability else None
 
     def feed(
@@ -126,22 +95,42 @@ class PolygonTracer:
         values[0] = self._seam.row
         return self._trace(values, np.full((1, self._cols), MASKED, np.uint8))
 
+    def unfinished(self) -> BandBorders:
+        """Return what the strips so far leave open at the lower end and above the first one."""
+        seam, count = self._seam, len(self._entry_values)
+        chains, ends = cut_at_markers(Rings.none().joined(*self._loops), seam.chains, count)
+        values = np.empty(max(seam.regions.max(initial=-1), seam.entries.max(initial=-1)) + 1, "u1")
+        values[seam.entries] = self._entry_values
+        values[seam.regions] = find_runs(seam.row[np.newaxis], MASKED).values
+        return BandBorders(
+            seam.entries,
+            seam.regions,
+            values,
+            chains,
+            ends,
+            seam.rings,
+            seam.ring_regions,
+            self._tally,
+        )
+
     def _trace(
         self, values: NDArray[np.uint8], probability: NDArray[np.uint8] | None
     ) -> TracedPolygons:
         runs = find_runs(values, MASKED)
-        count, regions = label_regions(runs, self._seam.regions)
+        count, regions, entries = label_regions(runs, self._seam.regions, self._seam.entries)
         rings, owners, chains = self._join_borders(values, runs, regions)
-        renumbering = self._seam.renumbering(regions)
+        renumbering = self._seam.renumbering(regions, entries)
         rings = rings.joined(self._seam.rings)
         owners = np.concatenate([owners, renumbering[self._seam.ring_regions]])
 
         last = runs.before_row(len(values) - 1)
         is_open = np.zeros(count, np.bool_)
         is_open[regions[last:]] = True
+        is_open[entries] = True
         open_number = np.where(is_open, np.cumsum(is_open) - 1, -1)
         unfinished = is_open[owners]
         values_of = np.empty(count, np.uint8)
+        values_of[entries] = self._entry_values
         values_of[regions] = runs.values
         polygons, members = assemble(rings.take(~unfinished), owners[~unfinished], values_of)
         if self._tally and probability is not None:
@@ -150,11 +139,12 @@ class PolygonTracer:
             self._tally.add(pixels, probability[values[1:, 1:-1] != MASKED])
             polygons = replace(polygons, tally=self._tally.restricted(members, count))
             self._tally.renumber(open_number)
-        self._seam = _Seam(
+        self._seam = Seam(
             row=values[-1].copy(),
             lefts=runs.left_cols[last:],
             rights=runs.right_cols[last:],
             regions=open_number[regions[last:]],
+            entries=open_number[entries],
             chains=chains,
             rings=rings.take(unfinished),
             ring_regions=open_number[owners[unfinished]],
@@ -164,7 +154,7 @@ class PolygonTracer:
 
     def _join_borders(
         self, values: NDArray[np.uint8], runs: Runs, regions: NDArray[np.int64]
-    ) -> tuple[Rings, NDArray[np.int64], _Chains]:
+    ) -> tuple[Rings, NDArray[np.int64], Chains]:
         """Return the rings closed in this strip, the region of each, and the open borders."""
         turns = find_turns(values, self._line, MASKED)
         last = runs.before_row(len(values) - 1)
@@ -175,11 +165,17 @@ class PolygonTracer:
         heads = walk[starts]
         closed = heads < nodes.sources
         tails = walk[np.append(starts[1:], len(walk)) - 1] if len(starts) else _NONE
-        chains = _Chains(
+        chains = Chains(
             pieces.take(~closed),
             heads[~closed] - nodes.sources,
             tails[~closed] - nodes.sinks,
         )
+        if len(self._entry_values):
+            # What goes on above the band is not closed, although the markers make it seem so.
+            marked = np.zeros(len(pieces), np.bool_)
+            marked[pieces.holding(np.flatnonzero(pieces.corners < 0))] = True
+            self._loops.append(pieces.take(marked & closed))
+            closed &= ~marked
         owners = np.full(len(pieces), -1)
         owners[closed] = regions[runs.of_pixels(turns.pixel[heads[closed]])]
         touching = closed & _may_touch(turns, nodes, walk, starts)
@@ -200,7 +196,7 @@ class _Nodes:
 
 
 def _walk_borders(
-    turns: Turns, seam: _Seam, lefts: NDArray[np.int64], rights: NDArray[np.int64]
+    turns: Turns, seam: Seam, lefts: NDArray[np.int64], rights: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], _Nodes]:
     """Return all nodes border by border, where each border begins, and the numbering.
 

@@ -1,6 +1,6 @@
 """Regions of a class raster as polygons along the pixel edges, many at a time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,17 @@ class TracedPolygons:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def places(self) -> NDArray[np.int64]:
+        """Return the lowest edge of each polygon as a number: rising, and no two are equal."""
+        if not len(self):
+            return np.empty(0, np.int64)
+        lowest = np.maximum.reduceat(self.rings.corners ^ _COLUMN_FLIP, self.rings.offsets[:-1])
+        return lowest[self.offsets[:-1]]
+
+    def with_tally(self, tally: ProbabilityTally) -> "TracedPolygons":
+        """Return the polygons with the probabilities of their pixels."""
+        return replace(self, tally=tally)
 
     def take(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> "TracedPolygons":
         """Return some of the polygons, each at most once, in the order asked for."""
