@@ -8,7 +8,6 @@ completed themselves the polygons are the same, corner for corner, as those of t
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
