@@ -11,18 +11,36 @@ from rasterio.errors import RasterioIOError
 from geocity.core.grid import Grid
 from geocity.errors import InputError, MissingCRSError
 
+_MAX_BLOCK_BYTES = 1 << 30
+
 
 def open_dataset(path: str) -> Any:
     """Open a raster with rasterio, or say in one sentence why not."""
     if not path.startswith("/vsi") and "://" not in path and not Path(path).exists():
         raise InputError(f"{path} does not exist; check the name and the folder.")
     try:
-        return rasterio.open(path)
+        dataset = rasterio.open(path)
     except RasterioIOError as error:
         raise InputError(
             f"{path} cannot be opened as a raster: {root_cause(error)}; "
             "is it complete, and a format that GDAL reads?"
         ) from error
+    try:
+        _refuse_huge_blocks(dataset)
+    except BaseException:
+        dataset.close()
+        raise
+    return dataset
+
+
+def _refuse_huge_blocks(dataset: Any) -> None:
+    """Refuse what GDAL could only read by unpacking gigabytes for a single pixel."""
+    for (rows, cols), dtype in zip(dataset.block_shapes, dataset.dtypes, strict=True):
+        if rows * cols * np.dtype(dtype).itemsize > _MAX_BLOCK_BYTES:
+            raise InputError(
+                f"{dataset.name} is stored in blocks of {rows} x {cols} pixels, which do not fit "
+                "into memory; store it in tiles first (gdal_translate -co TILED=YES)."
+            )
 
 
 def root_cause(error: BaseException) -> str:
