@@ -8,7 +8,7 @@ holds one band a class, stored as 0 to 254 with scale 1/254, which GIS programs 
 import contextlib
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 import rasterio
 import rasterio.shutil
 from numpy.typing import NDArray
+from rasterio.enums import MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.windows import Window as RioWindow
 
@@ -51,16 +52,25 @@ class _Reader(Closing):
         except BaseException:
             self._dataset.close()
             raise
+        # Where there is a nodata value, GDAL's mask says no more than that.
+        self._masked = MaskFlags.per_dataset in self._dataset.mask_flag_enums[0]
         self.tags: dict[str, str] = dict(self._dataset.tags())
         self.block_shape: tuple[int, int] = tuple(self._dataset.block_shapes[0])
 
     def _read(self, indexes: int | list[int], window: Window) -> NDArray[Any]:
+        return self._guarded(self._dataset.read, indexes, window)
+
+    def _unmasked(self, window: Window) -> NDArray[np.bool_] | None:
+        """Return where the file's own mask shows pixels; None if it has none."""
+        return self._guarded(self._dataset.read_masks, 1, window) > 0 if self._masked else None
+
+    def _guarded(
+        self, read: Callable[..., Any], indexes: int | list[int], window: Window
+    ) -> NDArray[Any]:
         if not self.grid.window.contains(window):
             raise ValueError(f"{window} reaches outside a raster of {self.grid.shape}")
         try:
-            values: NDArray[Any] = self._dataset.read(
-                indexes, window=RioWindow(window.col, window.row, window.cols, window.rows)
-            )
+            values: NDArray[Any] = read(indexes, window=_rio(window))
         except RasterioError as error:
             raise InputError(
                 f"{self.path} cannot be read at {window}: {root_cause(error)}; "
@@ -140,8 +150,10 @@ class ClassRaster(_Reader):
         """
         values = self._read(1, window)
         missing = values == self._nodata if self._nodata is not None else None
+        if (shown := self._unmasked(window)) is not None:
+            missing = ~shown
         if values.dtype == np.uint8:
-            if missing is not None and self._nodata != NODATA:
+            if missing is not None and (self._masked or self._nodata != NODATA):
                 values[missing] = NODATA
             return values
         strange = (values < 0) | (values >= NODATA)
@@ -189,6 +201,8 @@ class ProbabilityRaster(_Reader):
             values += np.float32(offset)
         if self._dataset.nodata is not None and not np.isnan(self._dataset.nodata):
             values[stored == self._dataset.nodata] = np.nan
+        if (shown := self._unmasked(window)) is not None:
+            values[~shown] = np.nan
         return values
 
 
