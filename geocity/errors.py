@@ -14,6 +14,7 @@ GeocityError
 ├─ ModelError (ValueError)            a model file is damaged, hostile, or from another version
 ├─ OutputError (OSError)              a result cannot be written
 │  └─ OutputExistsError (FileExistsError)
+├─ WorkError (RuntimeError)           parts of the work could not be done
 └─ MissingDependencyError (ImportError)   an optional package is needed and not installed
 ```
 """
@@ -61,6 +62,10 @@ class OutputError(GeocityError, OSError):
 
 class OutputExistsError(OutputError, FileExistsError):
     """The output is already there and may not be replaced."""
+
+
+class WorkError(GeocityError, RuntimeError):
+    """Parts of the work could not be done, or the processes that should do them are gone."""
 
 
 class MissingDependencyError(GeocityError, ImportError):

@@ -11,6 +11,7 @@ import geocity
 ROOT = Path(geocity.__file__).parent
 FLOORS = ("errors", "core", "io", "data", "models", "engine", "tools", "cli")
 HEAVY = {"torch", "torchgeo", "lightning", "kornia", "segmentation_models_pytorch", "timm"}
+CLUSTER = {"dask", "distributed", "dask_jobqueue"}
 TORCHGEO_ROOMS = {"data", "models"}
 FORBIDDEN = {
     "core": HEAVY | {"click", "fiona", "pyogrio", "matplotlib", "pathlib", "openvino"},
@@ -19,6 +20,7 @@ FORBIDDEN = {
     "models": {"click", "openvino"},
     # Its import alone would report to its makers; one module sees to it that it does not.
     "models.openvino_runtime": {"click"},
+    "engine": {"click", "openvino", "geopandas"},
     "tools": {"click", "openvino"},
     # Reading foreign weights is the one thing that io needs torch for (inside its functions).
     "io.weight_files": {"click", "openvino"},
@@ -79,16 +81,24 @@ def test_foreign_imports_stay_in_their_rooms(module):
         assert package not in forbidden, f"{module} imports {name}"
         if package == "torchgeo":
             assert mine in TORCHGEO_ROOMS, f"{module} imports {name}"
+        if package in CLUSTER:
+            assert module == "geocity.engine.dask_cluster", f"{module} imports {name}"
+    if mine == "engine":
+        rooms = {room(n) for n in imports_of(MODULES[module]) if n.split(".")[0] == "geocity"}
+        assert rooms <= {"errors", "core", "io", "engine"}, f"{module} looks into {rooms}"
     if mine == "core":
         opened = [n for n in imports_of(MODULES[module]) if n.split(".")[0] == "rasterio"]
         assert all(n.startswith("rasterio.features") for n in opened), f"{module}: {opened}"
 
 
-@pytest.mark.parametrize("module", [m for m in MODULES if room(m) in ("tools", "cli", "io")])
+@pytest.mark.parametrize(
+    "module", [m for m in MODULES if room(m) in ("io", "engine", "tools", "cli")]
+)
 def test_nothing_heavy_is_imported_before_it_is_needed(module):
     for name in imports_of(MODULES[module], top_level_only=True):
-        assert name.split(".")[0] not in HEAVY, f"{module} imports {name} at the top"
-        if room(module) == "tools":
+        late = HEAVY | CLUSTER
+        assert name.split(".")[0] not in late, f"{module} imports {name} at the top"
+        if room(module) in ("engine", "tools"):
             assert room(name) not in TORCHGEO_ROOMS, f"{module} imports {name} at the top"
         if room(module) == "cli":
             # A command's defaults come from its tool's options, which import nothing heavy.

@@ -40,6 +40,66 @@ seed_option: Decorator = click.option(
 )
 
 
+def _read_range(
+    _context: click.Context, _option: click.Parameter, value: str | None
+) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    first, colon, end = value.partition(":")
+    if not (colon and first.isdecimal() and end.isdecimal()):
+        raise click.BadParameter(f"{value!r} is not a range such as 0:64.")
+    return int(first), int(end)
+
+
+_WORK_OPTIONS: tuple[Decorator, ...] = (
+    click.option(
+        "--workers",
+        type=int,
+        default=1,
+        show_default=True,
+        metavar="N",
+        help="Processes on this machine.",
+    ),
+    click.option(
+        "--scheduler", metavar="ADDRESS", help="Dask scheduler that has the work done, tcp://…"
+    ),
+    click.option(
+        "--resume/--no-resume",
+        default=True,
+        show_default=True,
+        help="Go on where a former run of the same command stopped.",
+    ),
+    click.option(
+        "--part-range",
+        callback=_read_range,
+        metavar="A:B",
+        help="Compute the parts A to B-1 only; the last one to finish puts all together.",
+    ),
+)
+
+
+def work_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of work in parts; the function is given them as ``work``."""
+
+    @functools.wraps(function)
+    def packed(
+        *arguments: Any,
+        workers: int,
+        scheduler: str | None,
+        resume: bool,
+        part_range: tuple[int, int] | None,
+        **others: Any,
+    ) -> None:
+        from geocity.engine.run import WorkOptions
+
+        work = WorkOptions(workers, scheduler, resume, part_range)
+        function(*arguments, work=work, **others)
+
+    for option in reversed(_WORK_OPTIONS):
+        packed = option(packed)
+    return packed
+
+
 def date_option(description: str, flag: str = "--date", name: str = "dates") -> Decorator:
     """Return an option that takes a day each time it is given."""
     return click.option(

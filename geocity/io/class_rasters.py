@@ -27,7 +27,7 @@ from geocity.errors import ClassTableError, InputError
 from geocity.io import pam, styles
 from geocity.io.closing import Closing
 from geocity.io.datasets import grid_of, open_dataset, refuse_unplaced, root_cause
-from geocity.io.staging import PathLike, staged
+from geocity.io.staging import PathLike, Stage, staged
 
 logger = logging.getLogger(__name__)
 
@@ -280,25 +280,43 @@ def create_class_raster(
     with staged(out, overwrite=overwrite) as stage:
         scratch = stage.scratch(".tif")
         with rasterio.open(scratch, "w", **_profile(grid, 1)) as dataset:
-            dataset.write_colormap(1, classes.colormap())
-            dataset.set_band_description(1, "class")
-            names = {str(c.value): c.name for c in classes}
-            dataset.update_tags(
-                **{
-                    **_standard_tags(),
-                    **(tags or {}),
-                    _CLASSES_TAG: classes.to_json(),
-                    "CLASS_NAMES": json.dumps(names, ensure_ascii=False),
-                }
-            )
+            dress_classes(dataset, classes, tags)
             sink = ClassRasterSink(dataset)
             yield sink
-        _to_cog(scratch, stage.path, overview_resampling="MODE")
-        counts = {c.value: int(sink.counts[c.value]) for c in classes}
-        stage.sidecar_full(".aux.xml").write_text(
-            pam.class_raster_pam(classes, counts), encoding="utf-8"
-        )
-        stage.sidecar(".qml").write_text(styles.class_raster_qml(classes), encoding="utf-8")
+        finish_classes(scratch, stage, classes, sink.counts)
+
+
+def dress_classes(dataset: Any, classes: ClassTable, tags: Mapping[str, str] | None = None) -> None:
+    """Tell a dataset that is being written what its class values mean and how it was made."""
+    dataset.write_colormap(1, classes.colormap())
+    dataset.set_band_description(1, "class")
+    names = {str(c.value): c.name for c in classes}
+    dataset.update_tags(
+        **{
+            **_standard_tags(),
+            **(tags or {}),
+            _CLASSES_TAG: classes.to_json(),
+            "CLASS_NAMES": json.dumps(names, ensure_ascii=False),
+        }
+    )
+
+
+def finish_classes(
+    source: Path, stage: Stage, classes: ClassTable, counts: NDArray[np.int64]
+) -> None:
+    """Turn a dressed raster into a staged COG with its sidecars.
+
+    Args:
+        source: the raster.
+        stage: of the class raster to make.
+        classes: what its values mean.
+        counts: pixels of each value, (256,).
+    """
+    _to_cog(source, stage.path, overview_resampling="MODE")
+    counted = {c.value: int(counts[c.value]) for c in classes}
+    pam_text = pam.class_raster_pam(classes, counted)
+    stage.sidecar_full(".aux.xml").write_text(pam_text, encoding="utf-8")
+    stage.sidecar(".qml").write_text(styles.class_raster_qml(classes), encoding="utf-8")
 
 
 @contextlib.contextmanager
@@ -325,14 +343,26 @@ def create_probability_raster(
     with staged(out, overwrite=overwrite) as stage:
         scratch = stage.scratch(".tif")
         with rasterio.open(scratch, "w", **_profile(grid, len(class_names))) as dataset:
-            dataset.scales = [1 / PROBABILITY_STEPS] * len(class_names)
-            dataset.offsets = [0.0] * len(class_names)
-            for band, name in enumerate(class_names, start=1):
-                dataset.set_band_description(band, f"p({name})")
-            dataset.update_tags(**{**_standard_tags(), **(tags or {})})
+            dress_probabilities(dataset, class_names, tags)
             yield ProbabilitySink(dataset)
-        _to_cog(scratch, stage.path, overview_resampling="AVERAGE", predictor="2")
-        stage.sidecar(".qml").write_text(styles.probability_qml(class_names[0]), encoding="utf-8")
+        finish_probabilities(scratch, stage, class_names)
+
+
+def dress_probabilities(
+    dataset: Any, class_names: Sequence[str], tags: Mapping[str, str] | None = None
+) -> None:
+    """Tell a dataset that is being written whose probabilities it holds and how it was made."""
+    dataset.scales = [1 / PROBABILITY_STEPS] * len(class_names)
+    dataset.offsets = [0.0] * len(class_names)
+    for band, name in enumerate(class_names, start=1):
+        dataset.set_band_description(band, f"p({name})")
+    dataset.update_tags(**{**_standard_tags(), **(tags or {})})
+
+
+def finish_probabilities(source: Path, stage: Stage, class_names: Sequence[str]) -> None:
+    """Turn a dressed raster of probabilities into a staged COG with its sidecar."""
+    _to_cog(source, stage.path, overview_resampling="AVERAGE", predictor="2")
+    stage.sidecar(".qml").write_text(styles.probability_qml(class_names[0]), encoding="utf-8")
 
 
 def _profile(grid: Grid, count: int) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def staged(out: PathLike, *, overwrite: bool = False) -> Iterator[Stage]:
         stage.discard()
         if isinstance(error, OutputError) or error.errno is None:
             raise
-        raise OutputError(_why_not_written(Path(out), error)) from error
+        raise OutputError(why_not_written(Path(out), error)) from error
     except BaseException:
         stage.discard()
         raise
@@ -143,13 +143,14 @@ def staged_directory(out: PathLike, *, overwrite: bool = False) -> Iterator[Path
         shutil.rmtree(temporary, ignore_errors=True)
         if isinstance(error, OutputError) or error.errno is None:
             raise
-        raise OutputError(_why_not_written(final, error)) from error
+        raise OutputError(why_not_written(final, error)) from error
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
 
 
-def _why_not_written(out: Path, error: OSError) -> str:
+def why_not_written(out: Path, error: OSError) -> str:
+    """Return the sentence that tells why a result could not be written."""
     if error.errno == errno.ENOSPC:
         return f"The disk of {out.parent} is full; free some space and run this again."
     if error.errno in (errno.EACCES, errno.EPERM):
