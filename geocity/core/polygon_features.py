@@ -21,6 +21,7 @@ class PolygonFeatures:
     """Polygons with what is told of each.
 
     Attributes:
+        places: where each stands in the order of the layer; pieces of one polygon share theirs.
         values: class of each.
         n_px: pixels it was made of.
         outlines: in pixel coordinates.
@@ -28,6 +29,7 @@ class PolygonFeatures:
         prob_p10: the tenth percentile.
     """
 
+    places: NDArray[np.int64]
     values: NDArray[np.uint8]
     n_px: NDArray[np.int64]
     outlines: Outlines
@@ -41,12 +43,13 @@ class PolygonFeatures:
     def of(cls, traced: TracedPolygons) -> "PolygonFeatures":
         """Return traced polygons as they are."""
         mean, tenth = traced.tally.summary(len(traced)) if traced.tally else (None, None)
-        return cls(traced.values, traced.n_px, traced.outlines(), mean, tenth)
+        return cls(traced.places(), traced.values, traced.n_px, traced.outlines(), mean, tenth)
 
     def joined(self, *others: "PolygonFeatures") -> "PolygonFeatures":
         """Return these features and others behind them."""
         parts = (self, *others)
         return PolygonFeatures(
+            np.concatenate([part.places for part in parts]),
             np.concatenate([part.values for part in parts]),
             np.concatenate([part.n_px for part in parts]),
             self.outlines.joined(*(part.outlines for part in others)),
@@ -88,6 +91,7 @@ def diced(features: PolygonFeatures, max_vertices: int) -> PolygonFeatures:
     owner = np.repeat(np.arange(len(features)), [len(parts) for parts in pieces])
     flat = np.array([piece for parts in pieces for piece in parts], dtype=object)
     return PolygonFeatures(
+        features.places[owner],
         features.values[owner],
         np.rint(shapely.area(flat)).astype(np.int64),
         Outlines.of(flat),
@@ -113,6 +117,7 @@ class MappedFeatures:
     """Features on the map, as they are written.
 
     Attributes:
+        places: where each stands in the order of the layer.
         values: class of each.
         n_px: pixels.
         geometries: polygons, or multipolygons, in the CRS of the grid.
@@ -122,6 +127,7 @@ class MappedFeatures:
         prob_p10: tenth percentile, or None.
     """
 
+    places: NDArray[np.int64]
     values: NDArray[np.uint8]
     n_px: NDArray[np.int64]
     geometries: NDArray[np.object_]
@@ -137,6 +143,7 @@ class MappedFeatures:
         """Return these features and others behind them."""
         parts = (self, *others)
         return MappedFeatures(
+            np.concatenate([part.places for part in parts]),
             np.concatenate([part.values for part in parts]),
             np.concatenate([part.n_px for part in parts]),
             np.concatenate([part.geometries for part in parts]),
@@ -151,6 +158,7 @@ def on_map(features: PolygonFeatures, ground: GroundMeasure, transform: Affine) 
     """Measure features and put them on the map."""
     area_m2, perim_m = ground.measure(features.outlines)
     return MappedFeatures(
+        features.places,
         features.values,
         features.n_px,
         features.outlines.geometries(transform),
@@ -174,6 +182,7 @@ def by_class(features: MappedFeatures, tally: ProbabilityTally) -> MappedFeature
     parts = shapely.multipolygons(features.geometries[order], indices=member[order])
     mean, tenth = tally.summary(_CLASS_VALUES) if features.prob_mean is not None else (None, None)
     return MappedFeatures(
+        np.arange(count),
         values,
         np.bincount(member, features.n_px, count).astype(np.int64),
         np.asarray(parts, dtype=object),
@@ -196,3 +205,7 @@ class TallyByClass:
             if batch.tally is not None:
                 self.tally = self.tally.merged(batch.tally, batch.values.astype(np.int64))
             yield batch
+
+    def add(self, tally: ProbabilityTally) -> None:
+        """Count what another one has summed up."""
+        self.tally = self.tally.merged(tally, np.arange(_CLASS_VALUES))

@@ -24,6 +24,17 @@ class ProbabilityTally:
         self._keys = np.empty(0, np.int64)  # region * 256 + probability, rising
         self._counts = np.empty(0, np.int64)
 
+    @classmethod
+    def of(cls, keys: NDArray[np.int64], counts: NDArray[np.int64]) -> "ProbabilityTally":
+        """Return a tally from what `entries` gave."""
+        result = cls()
+        result._keys, result._counts = keys, counts
+        return result
+
+    def entries(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return its numbers, to be kept in a file: keys, rising, and how often each occurs."""
+        return self._keys, self._counts
+
     def merged(self, other: "ProbabilityTally", numbers: NDArray[np.int64]) -> "ProbabilityTally":
         """Return this tally and another one whose regions are numbered anew.
 

@@ -26,6 +26,7 @@ def class_strips(
     bands: Mapping[int, int],
     progress: Progress,
     stage: str,
+    band: Window | None = None,
 ) -> Iterator[Strip]:
     """Yield a class raster as strips of a few million pixels.
 
@@ -35,14 +36,16 @@ def class_strips(
         bands: the 0-based band of each class value; other classes have no probability.
         progress: told of the rows done.
         stage: what to call the work.
+        band: some rows of it, in its full width; all if not given.
     """
-    rows, cols = source.grid.shape
+    band = band or source.grid.window
+    rows, cols = band.shape
     block = source.block_shape[0]
     # Whole blocks are read, so that none is decoded twice; they are worked on in thinner strips.
     tall = max(1, _READ_PIXELS // (cols * block)) * block if cols * block < _READ_PIXELS else block
     thin = max(1, _STRIP_PIXELS // cols)
     for top in range(0, rows, tall):
-        window = Window(top, 0, min(tall, rows - top), cols)
+        window = Window(band.row + top, 0, min(tall, rows - top), cols)
         values = source.read(window)
         known = None if probability is None else _quantised(values, probability, bands, window)
         for row in range(0, window.rows, thin):

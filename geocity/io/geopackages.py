@@ -9,7 +9,7 @@ import pyogrio
 
 from geocity.io.geopackage_styles import copy_look
 from geocity.io.staging import PathLike, staged
-from geocity.io.vector_layers import FORMATS
+from geocity.io.vector_layers import FORMATS, undated
 
 
 def collect_layers(
@@ -34,7 +34,7 @@ def collect_layers(
         OutputExistsError: if the result is there and may not be replaced.
     """
     form = FORMATS[".gpkg"]
-    with staged(out, overwrite=overwrite) as stage:
+    with staged(out, overwrite=overwrite) as stage, undated():
         for layer, source in sources.items():
             title, description = _told(source, layer)
             with pyogrio.open_arrow(source, layer=layer, use_pyarrow=True) as (about, reader):

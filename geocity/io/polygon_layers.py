@@ -13,8 +13,8 @@ import numpy as np
 
 from geocity.core.classes import NODATA, ClassTable
 from geocity.core.grid import Grid
-from geocity.core.polygon_features import MappedFeatures
 from geocity.io.class_rasters import ClassRaster
+from geocity.io.feature_tables import FeatureTable
 from geocity.io.vector_layers import Batch, Layer
 
 logger = logging.getLogger(__name__)
@@ -100,29 +100,26 @@ def _plain_name(name: str) -> str:
     return plain if plain[:1].isalpha() else f"polygons_{plain}".rstrip("_")
 
 
-def polygon_batches(features: Iterable[MappedFeatures], told: Told) -> Iterator[Batch]:
-    """Yield features with their columns, and log at the end how many there were."""
+def polygon_batches(features: Iterable[FeatureTable], told: Told) -> Iterator[Batch]:
+    """Yield features on the map with their columns, and log at the end how many there were."""
     count, area_m2 = 0, 0.0
     names = np.full(NODATA, "", dtype=object)
     names[list(told.classes.values)] = told.classes.names
     for batch in features:
         if not len(batch):
             continue
+        found = batch.columns
         columns: dict[str, Any] = {
+            **found,
             "slum_id": _identifiers(count, len(batch), told.date),
-            "class_id": batch.values.astype(np.int32),
-            "class": names[batch.values],
-            "area_m2": batch.area_m2,
-            "perim_m": batch.perim_m,
-            "prob_mean": batch.prob_mean,
-            "prob_p10": batch.prob_p10,
-            "n_px": batch.n_px,
+            "class_id": found["values"].astype(np.int32),
+            "class": names[found["values"]],
             "date": [told.date] * len(batch),
             "source": [told.source] * len(batch),
             "model": [told.model] * len(batch),
         }
-        yield batch.geometries, columns
-        count, area_m2 = count + len(batch), area_m2 + float(batch.area_m2.sum())
+        yield batch.wkb, columns
+        count, area_m2 = count + len(batch), area_m2 + float(found["area_m2"].sum())
     if count:
         logger.info("%d features, %.2f ha.", count, area_m2 / 1e4)
     else:

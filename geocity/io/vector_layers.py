@@ -4,6 +4,7 @@ The suffix chooses the format. Batches travel through Arrow: dates stay dates, m
 with the layer, and a spatial index is built once, at the end.
 """
 
+import contextlib
 import datetime
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -34,8 +35,8 @@ FIELD_TYPES: Mapping[str, pa.DataType] = {
 }
 GEOMETRY = "geometry"
 
-Batch = tuple[NDArray[np.object_], Mapping[str, Sequence[Any] | NDArray[Any]]]
-"""Geometries, and the columns beside them."""
+Batch = tuple[NDArray[np.object_] | pa.BinaryArray, Mapping[str, Sequence[Any] | NDArray[Any]]]
+"""Geometries, as objects or as WKB, and the columns beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ FORMATS: Mapping[str, VectorFormat] = {
     ".json": _RFC7946,
     ".fgb": VectorFormat("FlatGeobuf", {}, {}),
 }
+_EPOCH = "2000-01-01T00:00:00.000Z"
 PARQUET_SUFFIXES = (".parquet", ".geoparquet")
 
 
@@ -140,7 +142,8 @@ def write_batches(
             form = FORMATS[path.suffix.lower()]
             for suffix in form.sidecars:
                 stage.sidecar(suffix)
-            _write_with_ogr(path, stage.path, layer, form, batches)
+            with undated():
+                _write_with_ogr(path, stage.path, layer, form, batches)
         if dress is not None:
             dress(stage)
     return path
@@ -216,10 +219,23 @@ def _table_maker(layer: Layer) -> Any:
             pa.array(columns[name], FIELD_TYPES[kind], from_pandas=True)  # NaN is no value
             for name, kind in layer.fields.items()
         ]
-        arrays.append(pa.array(shapely.to_wkb(geometries), pa.binary()))
+        is_wkb = isinstance(geometries, pa.BinaryArray)
+        arrays.append(geometries if is_wkb else pa.array(shapely.to_wkb(geometries), pa.binary()))
         return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
     return make
+
+
+@contextlib.contextmanager
+def undated() -> Iterator[None]:
+    """Let OGR write no time of writing: the same features give the same bytes."""
+    name = "OGR_CURRENT_DATE"
+    former = pyogrio.get_gdal_config_option(name)
+    pyogrio.set_gdal_config_options({name: _EPOCH})
+    try:
+        yield
+    finally:
+        pyogrio.set_gdal_config_options({name: former})
 
 
 def _write_with_ogr(

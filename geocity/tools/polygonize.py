@@ -1,6 +1,5 @@
 """Turn a class raster into polygons: ArcGIS Raster to Polygon, streamed."""
 
-import contextlib
 import datetime
 import functools
 from collections.abc import Iterable, Iterator
@@ -8,31 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from geocity.core.areas import GroundMeasure
+import geocity
 from geocity.core.classes import ClassTable
-from geocity.core.grid import Grid
-from geocity.core.polygon_features import (
-    MappedFeatures,
-    PolygonFeatures,
-    TallyByClass,
-    by_class,
-    diced,
-    large_enough,
-    on_map,
-    simplified,
-)
+from geocity.core.polygon_features import TallyByClass, by_class, on_map, simplified
 from geocity.core.progress import Progress, silent
-from geocity.core.seams import PolygonTracer
 from geocity.core.simplify import MIN_VERTICES
-from geocity.core.traced_polygons import TracedPolygons
+from geocity.engine.executors import WorkOptions
+from geocity.engine.job import file_facts, fingerprint
+from geocity.engine.run import run_parts
+from geocity.engine.store import PartStore, parts_folder
 from geocity.errors import ClassTableError, InputError
 from geocity.io.class_rasters import ClassRaster, open_class_raster, open_probability_raster
-from geocity.io.class_strips import Strip, bands_of_classes, class_strips
-from geocity.io.gdal_cache import class_cache_bytes, limited_cache
+from geocity.io.class_strips import bands_of_classes
+from geocity.io.feature_tables import FeatureTable
 from geocity.io.polygon_layers import Told, polygon_batches, polygon_layer
 from geocity.io.polygon_styles import dress_polygons
 from geocity.io.staging import PathLike, fresh_output
 from geocity.io.vector_layers import refuse_unknown_format, write_batches
+from geocity.tools.polygon_bands import PolygonJob, band_parts, ground_of
 
 BACKGROUND = 0
 
@@ -60,6 +52,7 @@ class PolygonOptions:
 
 
 _DEFAULTS = PolygonOptions()
+_ALONE = WorkOptions()
 
 
 def polygonize(
@@ -70,14 +63,15 @@ def polygonize(
     probability: PathLike | None = None,
     layer: str | None = None,
     overwrite: bool = False,
+    work: WorkOptions = _ALONE,
     progress: Progress = silent,
 ) -> Path:
     """Turn the regions of a class raster into polygons along the pixel edges.
 
     Pixels belong together where they share an edge (4-connected). Every polygon is valid, and
     burning the polygons gives the raster back. They are numbered by their lowest edge, from north
-    to south. Memory holds a strip of the raster and what crosses its border, except where
-    neighbours are needed: `simplify_m` and ``parts="multi"`` hold all polygons.
+    to south. Memory holds a band of the raster and what crosses its border, except where neighbours
+    are needed: `simplify_m` and ``parts="multi"`` hold all polygons.
 
     Args:
         classes: the class raster.
@@ -88,6 +82,8 @@ def polygonize(
             over the pixels of each polygon as it was traced.
         layer: name of the layer; the stem of `out` if not given.
         overwrite: replace what is there.
+        work: who traces the bands of the raster; see `geocity.engine`. Until the layer is whole
+            they lie in ``<out>.parts``; a run that was ended goes on from them.
         progress: told how far the work is.
 
     Returns:
@@ -101,35 +97,55 @@ def polygonize(
     _check(options)
     refuse_unknown_format(out)
     fresh_output(out, overwrite=overwrite)
-    with contextlib.ExitStack() as files:
-        source = files.enter_context(open_class_raster(classes))
-        files.enter_context(limited_cache(class_cache_bytes(source.grid.shape[1])))
+    with open_class_raster(classes) as source:
         wanted = _wanted_classes(source, options)
-        bands: dict[int, int] = {}
-        likely = None
-        if probability is not None:
-            likely = files.enter_context(open_probability_raster(probability))
-            bands = bands_of_classes(likely, source, wanted.values)
+        job = _job(source, wanted, probability, options)
         told = Told.of(source, wanted, options.date)
-        described = polygon_layer(
-            layer or Path(out).stem,
-            source.grid,
-            told,
-            multi=options.parts == "multi",
-            simplify_m=options.simplify_m,
-            with_probability=likely is not None,
-        )
-        strips = class_strips(source, likely, bands, progress, "Tracing polygons")
-        tracer = PolygonTracer(
-            source.grid.shape[1], wanted.values, with_probability=likely is not None
-        )
-        features = _features(_traced(tracer, strips), source.grid, options)
-        dress = functools.partial(
-            dress_polygons, layer=described, classes=wanted, tags=source.tags, date=told.date
-        )
-        return write_batches(
-            out, described, polygon_batches(features, told), overwrite=overwrite, dress=dress
-        )
+        grid, tags = source.grid, source.tags
+    described = polygon_layer(
+        layer or Path(out).stem,
+        grid,
+        told,
+        multi=options.parts == "multi",
+        simplify_m=options.simplify_m,
+        with_probability=probability is not None,
+    )
+    parts = band_parts(grid.shape)
+    facts = [file_facts(path) for path in (classes, probability) if path is not None]
+    print_of_run = fingerprint(geocity.__version__, facts, job, parts[0].window)
+    store = PartStore(parts_folder(Path(out)), print_of_run)
+    if not run_parts(job, parts, store, work=work, progress=progress):
+        return store.folder
+    dress = functools.partial(
+        dress_polygons, layer=described, classes=wanted, tags=tags, date=told.date
+    )
+    features = _layer(job, job.features(parts, store, seen := TallyByClass()), seen, options)
+    write_batches(out, described, polygon_batches(features, told), overwrite=overwrite, dress=dress)
+    store.remove()
+    return Path(out)
+
+
+def _job(
+    source: ClassRaster,
+    wanted: ClassTable,
+    probability: PathLike | None,
+    options: PolygonOptions,
+) -> PolygonJob:
+    ground_of(source.grid)
+    found: dict[int, int] = {}
+    if probability is not None:
+        with open_probability_raster(probability) as likely:
+            found = bands_of_classes(likely, source, wanted.values)
+    return PolygonJob(
+        classes=source.path.absolute(),
+        values=wanted.values,
+        grid=source.grid,
+        probability=None if probability is None else Path(probability).absolute(),
+        probability_bands=tuple(found.items()),
+        min_area_m2=options.min_area_m2,
+        max_vertices=options.max_vertices,
+        mapped=options.simplify_m == 0,
+    )
 
 
 def _check(options: PolygonOptions) -> None:
@@ -162,40 +178,24 @@ def _wanted_classes(source: ClassRaster, options: PolygonOptions) -> ClassTable:
     return ClassTable.of([table.by_value(value) for value in set(chosen)])
 
 
-def _traced(tracer: PolygonTracer, strips: Iterable[Strip]) -> Iterator[TracedPolygons]:
-    for values, probability in strips:
-        yield tracer.feed(values, probability)
-    yield tracer.finish()
-
-
-def _features(
-    traced: Iterable[TracedPolygons], grid: Grid, options: PolygonOptions
-) -> Iterator[MappedFeatures]:
-    try:
-        ground = GroundMeasure(grid)
-    except ValueError as error:
-        raise InputError(
-            f"Areas cannot be measured: {error}; assign the right CRS to the class raster."
-        ) from error
-    by_classes = TallyByClass()
-    kept = by_classes.watch(large_enough(traced, ground, options.min_area_m2))
-    features: Iterable[PolygonFeatures] = (PolygonFeatures.of(batch) for batch in kept)
-    if options.max_vertices is not None:
-        features = (diced(batch, options.max_vertices) for batch in features)
+def _layer(
+    job: PolygonJob,
+    features: Iterable[FeatureTable],
+    seen: TallyByClass,
+    options: PolygonOptions,
+) -> Iterator[FeatureTable]:
+    """Yield the features as they go to the layer, once more what needs all of them at once."""
+    if options.simplify_m == 0 and options.parts == "single":
+        yield from features
+        return
+    ground = ground_of(job.grid)
     if options.simplify_m > 0:
-        features = _all_at_once(features, ground.cell_m, options.simplify_m)
-    mapped = (on_map(batch, ground, grid.transform) for batch in features)
-    if options.parts == "single":
-        return mapped
-    return _by_class(mapped, by_classes)
-
-
-def _all_at_once(
-    features: Iterable[PolygonFeatures], cell_m: tuple[float, float], tolerance_m: float
-) -> Iterator[PolygonFeatures]:
-    yield simplified(features, cell_m, tolerance_m)
-
-
-def _by_class(mapped: Iterable[MappedFeatures], seen: TallyByClass) -> Iterator[MappedFeatures]:
-    first, *others = mapped
-    yield by_class(first.joined(*others), seen.tally)
+        kept = (table.polygon_features() for table in features)
+        simple = simplified(kept, ground.cell_m, options.simplify_m)
+        mapped = on_map(simple, ground, job.grid.transform)
+    else:
+        first, *others = (table.mapped_features() for table in features)
+        mapped = first.joined(*others)
+    if options.parts == "multi":
+        mapped = by_class(mapped, seen.tally)
+    yield FeatureTable.of(mapped)

@@ -284,7 +284,7 @@ def test_an_error_on_the_way_leaves_nothing_behind(classes, tmp_path, monkeypatc
     def fail(*args):
         raise GeocityError("the disk caught fire")
 
-    monkeypatch.setattr(tool, "on_map", fail)
+    monkeypatch.setattr("geocity.tools.polygon_bands.on_map", fail)
     with pytest.raises(GeocityError, match="caught fire"):
         polygonize(classes, out=tmp_path / "x.gpkg")
     assert not [path for path in tmp_path.iterdir() if not path.name.startswith("classes")]
