@@ -26,7 +26,6 @@ from geocity.errors import (
     OutputExistsError,
 )
 from geocity.io.class_rasters import create_class_raster, create_probability_raster
-from geocity.tools import polygonize as tool
 from geocity.tools.polygonize import PolygonOptions, polygonize
 from tests.conftest import make_grid
 
