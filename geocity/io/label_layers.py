@@ -13,16 +13,17 @@ from shapely.geometry.base import BaseGeometry
 
 from geocity.core.grid import same_crs
 from geocity.core.reproject import reproject_outlines
-from geocity.errors import InputError, LabelError, MissingCRSError
+from geocity.errors import LabelError
+from geocity.io.layer_checks import refuse_lost_places, refuse_no_crs
 from geocity.io.staging import PathLike
-from geocity.io.vectors import stream_polygons
+from geocity.io.vectors import choose_layer, read_frame, stream_polygons
 
 logger = logging.getLogger(__name__)
 
 
 def is_vector(path: PathLike) -> bool:
     """Tell whether a file is a vector layer that can be read; a raster or a broken file is not."""
-    if Path(path).suffix.lower() == ".parquet":
+    if Path(path).suffix.lower() in (".parquet", ".geoparquet"):
         return True
     try:
         return len(pyogrio.list_layers(path)) > 0
@@ -42,38 +43,14 @@ def read_layer(path: PathLike, layer: str | None = None) -> geopandas.GeoDataFra
         MissingCRSError: if it has no coordinate reference system.
         LabelError: if it has no feature with a geometry.
     """
-    frame = _read(Path(path), layer)
-    if frame.crs is None:
-        raise MissingCRSError(
-            f"{path} has no coordinate reference system; assign the right one first "
-            "(Assign Projection in QGIS)."
-        )
+    frame = read_frame(path, choose_layer(path, layer))
+    if not isinstance(frame, geopandas.GeoDataFrame):
+        raise LabelError(f"{path} holds no feature with a geometry; is it the right layer?")
+    refuse_no_crs(path, frame.crs)
     frame = frame[~(frame.geometry.isna() | frame.geometry.is_empty)]
     if frame.empty:
         raise LabelError(f"{path} holds no feature with a geometry; is it the right layer?")
     return frame.reset_index(drop=True)
-
-
-def _read(path: Path, layer: str | None) -> geopandas.GeoDataFrame:
-    if not path.exists() and not str(path).startswith("/vsi"):
-        raise InputError(f"{path} does not exist; check the name and the folder.")
-    try:
-        if path.suffix.lower() == ".parquet":
-            return geopandas.read_parquet(path)
-        layers = [str(name) for name, kind in pyogrio.list_layers(path) if kind is not None]
-        if layer is None and len(layers) > 1:
-            raise InputError(
-                f"{path} has several layers ({', '.join(layers)}); save the one that is meant to a "
-                "file of its own, or name it."
-            )
-        return geopandas.read_file(path, layer=layer or (layers[0] if layers else None))
-    except (DataSourceError, DataLayerError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(
-            f"{path} cannot be opened as a vector layer: {error}; is it complete, "
-            "and a format that GDAL reads?"
-        ) from error
 
 
 def in_crs(
@@ -84,7 +61,10 @@ def in_crs(
         logger.info(
             "%s is in %s and is reprojected to the scene's %s.", path, frame.crs.name, crs.name
         )
-    return reproject_outlines(frame, crs)
+    turned = reproject_outlines(frame, crs)
+    if len(turned):
+        refuse_lost_places(path, turned.total_bounds, pyproj.CRS(frame.crs), crs)
+    return turned
 
 
 def read_area(path: PathLike, crs: pyproj.CRS) -> BaseGeometry:
@@ -95,9 +75,6 @@ def read_area(path: PathLike, crs: pyproj.CRS) -> BaseGeometry:
         MissingCRSError: if it has no coordinate reference system.
         LabelError: if the layer holds no polygon.
     """
-    if Path(path).suffix.lower() == ".parquet":  # a format that fiona does not read
-        frame = in_crs(read_layer(path), crs, path)
-        return shapely.union_all(mended(polygons_only(frame, path)).geometry.to_numpy())
     polygons = [polygon for polygon, _ in stream_polygons(path, crs=crs)]
     if not polygons:
         raise LabelError(f"{path} holds no polygon; draw the outline of the area.")

@@ -18,7 +18,14 @@ import shapely
 from fiona.errors import FionaError
 
 from geocity.core.reproject import longest_edge, reproject_outlines
-from geocity.errors import InputError, MissingCRSError
+from geocity.errors import InputError
+from geocity.io.layer_checks import (
+    crs_name,
+    refuse_lost_places,
+    refuse_missing,
+    refuse_no_crs,
+    unreadable,
+)
 from geocity.io.staging import PathLike
 
 logger = logging.getLogger(__name__)
@@ -64,7 +71,7 @@ def read_polygons(
         MissingCRSError: if the layer does not say where on Earth it lies.
     """
     name = choose_layer(path, layer)
-    frame = _read_frame(path, name)
+    frame = read_frame(path, name)
     if not isinstance(frame, geopandas.GeoDataFrame) or frame.empty:
         raise InputError(
             f"{_called(path, name)} has no features with geometry; name a layer of "
@@ -85,13 +92,13 @@ def choose_layer(path: PathLike, layer: str | None) -> str | None:
         InputError: if the file is missing or unreadable, has several layers and none was named, or
             not the one that was.
     """
-    _refuse_missing(path)
+    refuse_missing(path)
     if _is_parquet(path):
         return None
     try:
         found = pyogrio.list_layers(path)
     except _READ_ERRORS as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     names = [str(name) for name, _ in found]
     placed = [str(name) for name, kind in found if kind is not None]
     if layer is not None:
@@ -103,21 +110,6 @@ def choose_layer(path: PathLike, layer: str | None) -> str | None:
     if len(placed) > 1:
         raise InputError(f"{path} has several layers; say which one: {_listed(placed)}.")
     return placed[0]
-
-
-def refuse_no_crs(path: PathLike, crs: object) -> None:
-    """Refuse a layer without a coordinate reference system."""
-    if crs is not None and crs != "":
-        return
-    if Path(path).suffix.lower() == ".shp" and not Path(path).with_suffix(".prj").exists():
-        raise MissingCRSError(
-            f"{path} has no .prj file beside it, so nobody knows where it lies; get the missing "
-            "file, or assign the right CRS (Assign Projection in QGIS)."
-        )
-    raise MissingCRSError(
-        f"{path} has no coordinate reference system; assign the right one first "
-        "(Assign Projection in QGIS)."
-    )
 
 
 def stream_polygons(
@@ -138,6 +130,12 @@ def stream_polygons(
         MissingCRSError: if the layer does not say where on Earth it lies.
     """
     name = choose_layer(path, layer)
+    if _is_parquet(path):  # fiona does not read it
+        frame = read_polygons(path, crs=crs)
+        fields = frame.drop(columns=frame.geometry.name).to_dict("records")
+        yield from zip(frame.geometry, fields, strict=True)
+        return
+    left_out = 0
     try:
         with fiona.open(path, layer=name) as source:
             refuse_no_crs(path, source.crs_wkt)
@@ -146,14 +144,25 @@ def stream_polygons(
             if crs is not None and not own.equals(crs, ignore_axis_order=True):
                 _tell_reprojected(path, own, crs)
             for feature in source:
-                if feature.geometry is None:
+                polygon = _polygon_of(feature)
+                if polygon is None:
+                    left_out += 1
                     continue
-                geometry = shapely.force_2d(shapely.geometry.shape(feature.geometry))
-                polygon = _only_family(_repaired(np.array([geometry])), POLYGONS)[0]
-                if not polygon.is_empty:
-                    yield turn(polygon), dict(feature.properties)
+                turned = turn(polygon)
+                refuse_lost_places(path, turned.bounds, own, crs or own)
+                yield turned, dict(feature.properties)
     except FionaError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
+    if left_out:
+        logger.warning("%s: %d features are no polygons and are left out.", path, left_out)
+
+
+def _polygon_of(feature: Any) -> shapely.Geometry | None:
+    if feature.geometry is None:
+        return None
+    geometry = shapely.force_2d(shapely.geometry.shape(feature.geometry))
+    polygon = _only_family(_repaired(np.array([geometry])), POLYGONS)[0]
+    return None if polygon.is_empty else polygon
 
 
 def _turner(own: pyproj.CRS, crs: pyproj.CRS | None) -> Any:
@@ -168,12 +177,13 @@ def _turner(own: pyproj.CRS, crs: pyproj.CRS | None) -> Any:
     return lambda polygon: shapely.transform(shapely.segmentize(polygon, longest), turn)
 
 
-def _read_frame(path: PathLike, layer: str | None) -> Any:
+def read_frame(path: PathLike, layer: str | None) -> Any:
+    """Read a layer as it is, flat; a plain table where it has no geometry."""
     if _is_parquet(path):
         try:
             return geopandas.read_parquet(path)
         except (ValueError, OSError) as error:
-            raise _unreadable(path, error) from error
+            raise unreadable(path, error) from error
     options: dict[str, Any] = {"layer": layer, "force_2d": True, "on_invalid": "fix"}
     with warnings.catch_warnings():
         # Measures and odd field types are dropped on purpose; what counts is checked below.
@@ -187,7 +197,7 @@ def _read_frame(path: PathLike, layer: str | None) -> Any:
             )
             return pyogrio.read_dataframe(path, **options, encoding="ISO-8859-1")
         except _READ_ERRORS as error:
-            raise _unreadable(path, error) from error
+            raise unreadable(path, error) from error
 
 
 def _usable(
@@ -252,30 +262,12 @@ def _reprojected(
 ) -> geopandas.GeoDataFrame:
     _tell_reprojected(path, own, crs)
     turned = reproject_outlines(frame, crs)
-    if not np.isfinite(turned.total_bounds).all():
-        raise InputError(
-            f"{path} cannot be reprojected from {_crs_name(own)} to {_crs_name(crs)}: its "
-            "coordinates do not fit its CRS; assign the right one."
-        )
+    refuse_lost_places(path, turned.total_bounds, own, crs)
     return turned
 
 
 def _tell_reprojected(path: PathLike, own: pyproj.CRS, crs: pyproj.CRS) -> None:
-    logger.info("%s is reprojected from %s to %s.", path, _crs_name(own), _crs_name(crs))
-
-
-def _refuse_missing(path: PathLike) -> None:
-    name = str(path)
-    if not name.startswith("/vsi") and "://" not in name and not Path(path).exists():
-        raise InputError(f"{path} does not exist; check the name and the folder.")
-
-
-def _unreadable(path: PathLike, error: BaseException) -> InputError:
-    lines = str(error).strip().splitlines() or [repr(error)]
-    return InputError(
-        f"{path} cannot be read as a map layer: {lines[0].rstrip('.')}; is it complete, and a "
-        "format that OGR reads?"
-    )
+    logger.info("%s is reprojected from %s to %s.", path, crs_name(own), crs_name(crs))
 
 
 def _is_parquet(path: PathLike) -> bool:
@@ -284,11 +276,6 @@ def _is_parquet(path: PathLike) -> bool:
 
 def _called(path: PathLike, layer: str | None) -> str:
     return f"Layer {layer!r} of {path}" if layer else str(path)
-
-
-def _crs_name(crs: pyproj.CRS) -> str:
-    authority = crs.to_authority()
-    return ":".join(authority) if authority else str(crs.name)
 
 
 def _listed(names: Sequence[str]) -> str:

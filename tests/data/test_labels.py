@@ -147,7 +147,7 @@ def test_what_cannot_be_a_label_is_refused(tmp_path):
         LabelDataset(tmp_path / "nowhere.gpkg")
     broken = tmp_path / "broken.gpkg"
     broken.write_text("nothing")
-    with pytest.raises(InputError, match="cannot be opened"):
+    with pytest.raises(InputError, match="cannot be read"):
         LabelDataset(broken)
     empty = geopandas.GeoDataFrame({"a": []}, geometry=[], crs=GRID.crs)
     empty.to_file(tmp_path / "empty.gpkg")
