@@ -20,8 +20,8 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.transform import from_origin
 
 SEED = 45
-SCENE_SITES = range(1, 7)
-RAW_SITES = range(8, 11)  # as text, "10" comes before "8": sorting by text has its own last site
+SCENE_SITES = range(1, 9)
+RAW_SITES = range(9, 12)  # as text, "10" comes before "9": sorting by text has its own last site
 RAW_SIDE = 480
 QUALITY = 68
 # Maps need a place: one UTM zone a city, and a corner in it. Nothing of that place is shown.

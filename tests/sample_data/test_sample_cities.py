@@ -33,7 +33,7 @@ def test_everything_in_sample_data_is_small():
 
 def test_scenes_are_placed_and_dated():
     images = find_images(FOLDER / "scenes")
-    assert len(images) == 6 * 6 * 2
+    assert len(images) == 6 * 8 * 2
     headers = [read_header(image.path) for image in images]
     assert {h.shape for h in headers} == {(512, 512)}
     assert {h.date.strftime("%Y%m%d") for h in headers} == set(DAYS)
@@ -44,11 +44,11 @@ def test_scenes_are_placed_and_dated():
 def test_jpegs_lie_as_dl_slicer_has_them():
     images = find_images(FOLDER / "raw")
     assert len(images) == 6 * 3 * 2
-    assert {image.site for image in images} == {"8", "9", "10"}
+    assert {image.site for image in images} == {"9", "10", "11"}
     headers = [read_header(image.path) for image in images]
     assert {h.shape for h in headers} == {(480, 480)}
     assert not any(h.crs for h in headers)
-    assert (FOLDER / "raw/Kvadrata(KVD)/8/KVD_20180521.jpg").exists()
+    assert (FOLDER / "raw/Kvadrata(KVD)/9/KVD_20180521.jpg").exists()
 
 
 def histograms(day, sites):
@@ -81,12 +81,12 @@ def test_a_city_is_drawn_again_bit_for_bit(tmp_path):
         f"out = Path({str(tmp_path)!r})\n"
         "(_, one), (look, two) = g.pictures('Plattenau(PLT)', 2)\n"
         "g.write_scene(out / 'a.tif', two, 'Plattenau(PLT)', 2, look)\n"
-        "(_, one), _ = g.pictures('Plattenau(PLT)', 8)\n"
+        "(_, one), _ = g.pictures('Plattenau(PLT)', 9)\n"
         "g.write_raw(out / 'b.jpg', one)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
     for name, path in (
         ("a.tif", "scenes/Plattenau(PLT)/2/PLT_2_20220914.tif"),
-        ("b.jpg", "raw/Plattenau(PLT)/8/PLT_20180521.jpg"),
+        ("b.jpg", "raw/Plattenau(PLT)/9/PLT_20180521.jpg"),
     ):
         assert (tmp_path / name).read_bytes() == (FOLDER / path).read_bytes()
