@@ -2,19 +2,17 @@
 
 A part is read with a halo as wide as its passes reach, and every pass eats its share of the halo.
 So a *sweep* over the parts makes a dozen passes at the price of one. Many passes take several
-sweeps, each from one store to another; a part where nothing moves any more, nor beside it, is left
-out.
+sweeps, each over the result of the one before; a part where nothing moves any more, nor beside it,
+is taken over as it is.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from geocity.core.grid import Window, blocks
 from geocity.core.majority import Borders, ClassArray
-from geocity.core.progress import Progress, silent
 
 Read = Callable[[Window], ClassArray]
 Write = Callable[[ClassArray, Window], None]
@@ -25,16 +23,6 @@ PART_SHAPE = (512, 1024)
 # come back; and being even, of two states in turn it is always the same one that is looked at.
 _SWEEP_PASSES = 12
 _SWEEP_REACH = 64
-
-
-class Store(Protocol):
-    """Where the raster is kept from one sweep to the next."""
-
-    def read(self, window: Window) -> ClassArray:
-        """Return what was written."""
-
-    def write(self, values: ClassArray, window: Window) -> None:
-        """Keep a part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +66,6 @@ class Settling:
     """Where whole sweeps have brought a raster.
 
     Attributes:
-        read: reads it.
         passes: how many passes were made.
         stable_after: after how many of them nothing changed any more; None if it never rested.
         flips: whether two states follow each other for ever.
@@ -86,98 +73,59 @@ class Settling:
         cells: how many cells the last pass changed.
     """
 
-    read: Read
     passes: int
     stable_after: int | None
     flips: bool
     returns: bool
     cells: int
 
+    @classmethod
+    def after(cls, sweeps: int, changes: Changes) -> "Settling":
+        """Sum up what the last of some sweeps did to all parts of a raster."""
+        cells = [sum(column) for column in zip(*(c.cells for c in changes.values()), strict=True)]
+        before = (sweeps - 1) * len(cells)
+        flips = all(change.flips for change in changes.values())
+        returns = flips or all(change.nothing for change in changes.values())
+        stable_after = before + cells.index(0) if 0 in cells else None
+        return cls(before + len(cells), stable_after, flips, returns, cells[-1])
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether further sweeps would bring nothing new."""
+        return self.cells == 0 or self.returns
+
 
 def sweep(
     read: Read,
     write: Write,
+    window: Window,
     shape: tuple[int, int],
     one_pass: ClassFilter,
     passes: int,
-    *,
-    progress: Progress = silent,
-    stage: str = "filter",
     at_rest: Changes | None = None,
 ) -> Changes:
-    """Filter a raster a few times, part by part.
+    """Filter a window of a raster a few times, part by part.
 
     Args:
         read: gives a window of the raster, (rows, cols) uint8 with nodata 255.
         write: takes each part of the result.
+        window: what to filter; it begins where a part of the raster does.
         shape: (rows, cols) of the whole raster.
         one_pass: the filter.
         passes: how many times to apply it; 0 copies.
-        progress: told of each part.
-        stage: what to call this work.
-        at_rest: parts that `write` need not be given, with what a sweep does to them.
+        at_rest: parts that need only be copied, with what a sweep does to them.
 
     Returns:
         What happened to each part.
     """
-    changes: Changes = dict(at_rest or {})
-    parts = list(blocks(shape, PART_SHAPE))
-    for done, part in enumerate(parts):
-        progress(done, len(parts), stage)
-        if part not in changes:
-            values, changes[part] = filter_part(read, part, shape, one_pass, passes)
-            write(values, part)
-    progress(len(parts), len(parts), stage)
-    return changes
-
-
-def settle(
-    read: Read,
-    stores: tuple[Store, Store],
-    shape: tuple[int, int],
-    one_pass: ClassFilter,
-    sweeps: int,
-    *,
-    progress: Progress = silent,
-) -> Settling:
-    """Filter a raster in whole sweeps until it rests, comes back, or the sweeps are used up.
-
-    Args:
-        read: gives a window of the raster.
-        stores: two places for a raster of this shape; one will hold the result.
-        shape: (rows, cols) of the whole raster.
-        one_pass: the filter.
-        sweeps: at most so many sweeps, at least one.
-        progress: told of each part.
-
-    Returns:
-        Where the result can be read, and how it came to rest.
-    """
-    passes = one_pass.sweep_passes
     changes: Changes = {}
-    for number in range(sweeps):
-        store = stores[number % 2]
-        # A store holds the raster of two sweeps ago: what is at rest stands there already.
-        at_rest = _at_rest(changes) if number >= 2 else {}
-        stage = f"passes {number * passes + 1} to {(number + 1) * passes}"
-        changes = sweep(
-            read,
-            store.write,
-            shape,
-            one_pass,
-            passes,
-            progress=progress,
-            stage=stage,
-            at_rest=at_rest,
-        )
-        read = store.read
-        cells = [sum(column) for column in zip(*(c.cells for c in changes.values()), strict=True)]
-        returns = all(change.nothing for change in changes.values())
-        flips = all(change.flips for change in changes.values())
-        if cells[-1] == 0 or returns or flips:
-            break
-    stable_after = number * passes + cells.index(0) if 0 in cells else None
-    return Settling(read, (number + 1) * passes, stable_after, flips, returns or flips, cells[-1])
+    for part in (place.shift(window.row, window.col) for place in blocks(window.shape, PART_SHAPE)):
+        if at_rest is not None and part in at_rest:
+            values, changes[part] = read(part), at_rest[part]
+        else:
+            values, changes[part] = filter_part(read, part, shape, one_pass, passes)
+        write(values, part)
+    return changes
 
 
 def filter_part(
@@ -212,8 +160,8 @@ def filter_part(
     return states[-1], Change(tuple(cells), flips, nothing)
 
 
-def _at_rest(changes: Changes) -> Changes:
-    """The parts where, as in all parts around them, the last sweep changed nothing in the end.
+def parts_at_rest(changes: Changes) -> Changes:
+    """Return the parts where, as in all around them, the last sweep changed nothing in the end.
 
     The next sweep will do to them what the last one did: what lies beyond the parts around them is
     farther away than a sweep reaches.

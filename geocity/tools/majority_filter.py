@@ -1,27 +1,34 @@
 """Filter a class raster: the ArcGIS Majority Filter, or the most frequent class of a window."""
 
-import contextlib
 import functools
 import logging
 from pathlib import Path
 from typing import Literal
 
+import geocity
 from geocity.core.majority import Borders, ClassArray, Neighbors, Threshold
 from geocity.core.majority import majority_filter as filter_by_neighbors
 from geocity.core.modal import modal_filter
-from geocity.core.passes import ClassFilter, Read, Settling, settle, sweep
+from geocity.core.passes import ClassFilter, Settling
 from geocity.core.progress import Progress, silent
+from geocity.engine.finish import counts_of, pieces_of
+from geocity.engine.job import file_facts, fingerprint
+from geocity.engine.plan import plan_parts
+from geocity.engine.run import WorkOptions, executor_for, run_parts
+from geocity.engine.store import PartStore, parts_folder
 from geocity.errors import InputError
-from geocity.io.class_rasters import create_class_raster, open_class_raster
-from geocity.io.gdal_cache import class_cache_bytes, limited_cache
+from geocity.io.class_rasters import open_class_raster
 from geocity.io.history import with_step
-from geocity.io.scratch_rasters import ScratchRaster
+from geocity.io.part_rasters import class_raster_of_parts
 from geocity.io.staging import PathLike, fresh_output
+from geocity.tools.filter_parts import CLASSES, FilterJob, Sweeps
 
 logger = logging.getLogger(__name__)
 
 MAX_PASSES = 1200
 """Where "until stable" gives up."""
+
+_ALONE = WorkOptions()
 
 
 def majority_filter(
@@ -33,6 +40,7 @@ def majority_filter(
     passes: int | Literal["stable"] = 1,
     size: int | None = None,
     overwrite: bool = False,
+    work: WorkOptions = _ALONE,
     progress: Progress = silent,
 ) -> Path:
     """Replace cells by the class that most of their neighbours agree on.
@@ -52,6 +60,9 @@ def majority_filter(
         size: side in pixels of a square window, odd, 3 to 255: take the most frequent class in it
             (ties: the own class, else the smallest) instead of asking the neighbours.
         overwrite: replace what is there.
+        work: who filters the parts of the raster; see `geocity.engine`. Until the result is whole
+            they lie in ``<out>.parts``; a run that was ended goes on from them. A range of parts
+            only makes sense for few passes, which are made in one round.
         progress: told how far the work is.
 
     Returns:
@@ -66,30 +77,41 @@ def majority_filter(
         raise InputError(
             f"passes={passes!r} was given; give a whole number from 1 on, or 'stable'."
         )
-    folder = fresh_output(out, overwrite=overwrite).parent
-    with contextlib.ExitStack() as stack:
-        source = stack.enter_context(open_class_raster(classes))
-        shape = source.grid.shape
-        stack.enter_context(limited_cache(class_cache_bytes(shape[1])))
-        # Whole sweeps go through scratch rasters; the passes left over go straight to the result.
-        whole = MAX_PASSES if passes == "stable" else passes - 1
-        sweeps = whole // one_pass.sweep_passes
-        rest = 0 if passes == "stable" else passes - sweeps * one_pass.sweep_passes
-        read: Read = source.read
-        told = "1 pass" if passes == 1 else f"{passes} passes"
+    fresh_output(out, overwrite=overwrite)
+    with open_class_raster(classes) as source:
+        grid, table, told_tags = source.grid, source.classes, source.tags
+    parts = plan_parts(grid.shape)
+    folder = parts_folder(Path(out))
+    # Whole sweeps come first, each a round of work; the passes left over are the last round.
+    whole = MAX_PASSES if passes == "stable" else passes - 1
+    sweeps = whole // one_pass.sweep_passes
+    rest = 0 if passes == "stable" else passes - sweeps * one_pass.sweep_passes
+    if sweeps and work.part_range is not None:
+        raise InputError(
+            f"{passes} passes take several rounds, each over the whole of the one before; leave "
+            f"out --part-range, or make at most {one_pass.sweep_passes} passes."
+        )
+    run = fingerprint(geocity.__version__, file_facts(classes), name)
+    source_path = Path(classes).absolute()
+    told = "1 pass" if passes == 1 else f"{passes} passes"
+    with executor_for(work) as crew:
+        former = None
         if sweeps:
-            scratch = [stack.enter_context(ScratchRaster(folder, shape)) for _ in range(2)]
-            settling = settle(
-                read, (scratch[0], scratch[1]), shape, one_pass, sweeps, progress=progress
-            )
-            read = settling.read
-            if passes == "stable":
-                told = _tell(settling)
-        tags = with_step(source.tags, f"majority filter: {name}, {told}")
-        with create_class_raster(
-            out, source.grid, source.classes, overwrite=overwrite, tags=tags
-        ) as sink:
-            sweep(read, sink.write, shape, one_pass, rest, progress=progress, stage="filter")
+            plan = Sweeps(source_path, grid, table, one_pass, parts, folder, run)
+            former, settling = plan.settle(sweeps, crew, work, progress)
+            source_path = plan.raster(former)
+            told = _tell(settling) if passes == "stable" else told
+        store = former or PartStore(folder, fingerprint(run, passes))
+        if rest:
+            store = PartStore(folder / "last" if former else folder, fingerprint(run, passes))
+            job = FilterJob(source_path, grid, one_pass, rest, None, "filter")
+            if not run_parts(job, parts, store, work=work, progress=progress, executor=crew):
+                return folder
+    tags = with_step(told_tags, f"majority filter: {name}, {told}")
+    pieces, counts = pieces_of(store, parts, CLASSES), counts_of(store, parts)
+    with class_raster_of_parts(out, pieces, grid, table, counts, overwrite=overwrite, tags=tags):
+        pass
+    PartStore(folder, run).remove()
     return Path(out)
 
 

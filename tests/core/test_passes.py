@@ -12,7 +12,7 @@ from geocity.core import passes
 from geocity.core.grid import Window
 from geocity.core.majority import majority_filter
 from geocity.core.modal import modal_filter
-from geocity.core.passes import ClassFilter, filter_part, settle, sweep
+from geocity.core.passes import ClassFilter, Settling, filter_part, parts_at_rest, sweep
 
 N = 255
 
@@ -80,24 +80,33 @@ def test_a_sweep_equals_as_many_passes(one_pass, monkeypatch):
     monkeypatch.setattr(passes, "PART_SHAPE", (16, 24))
     values = noise((61, 50))
     target = InMemory(np.zeros_like(values))
-    told = []
-    sweep(
-        InMemory(values).read,
-        target.write,
-        values.shape,
-        one_pass,
-        3,
-        progress=lambda *state: told.append(state),
-    )
+    read, area = InMemory(values).read, Window(0, 0, *values.shape)
+    changes = sweep(read, target.write, area, values.shape, one_pass, 3)
     np.testing.assert_array_equal(target.values, whole(values, one_pass, 3))
-    assert told[0] == (0, 12, "filter")
-    assert told[-1] == (12, 12, "filter")
+    assert target.written == len(changes) == 12
+    # The same window by window, each beginning where a part does.
+    parts = {}
+    for row in (0, 32):
+        band = Window(row, 0, min(32, 61 - row), 50)
+        parts |= sweep(read, target.write, band, values.shape, one_pass, 3)
+    assert parts == changes
 
 
 def settled(values, one_pass, sweeps=50):
-    stores = (InMemory(np.zeros_like(values)), InMemory(np.zeros_like(values)))
-    settling = settle(InMemory(values).read, stores, values.shape, one_pass, sweeps)
-    return settling, settling.read(Window(0, 0, *values.shape)), stores
+    """Sweep to and fro until it is over; return that, the result and the parts filtered."""
+    states, changes, filtered = [InMemory(values)], {}, []
+    area = Window(0, 0, *values.shape)
+    for number in range(sweeps):
+        resting = parts_at_rest(changes)
+        states.append(InMemory(np.zeros_like(values)))
+        read, write = states[-2].read, states[-1].write
+        count = one_pass.sweep_passes
+        changes = sweep(read, write, area, values.shape, one_pass, count, resting)
+        filtered.append(len(changes) - len(resting))
+        settling = Settling.after(number + 1, changes)
+        if settling.is_over:
+            break
+    return settling, states[-1].values, filtered
 
 
 @pytest.mark.parametrize("one_pass", FILTERS)
@@ -141,13 +150,12 @@ def test_parts_at_rest_are_left_out(monkeypatch):
     monkeypatch.setattr(passes, "PART_SHAPE", (64, 64))
     values = np.zeros((64 * 8, 64), np.uint8)
     values[5, 2:60] = 1  # a line that each pass shortens by two cells, in the first part
-    settling, result, stores = settled(values, FOUR)
+    settling, result, filtered = settled(values, FOUR)
     assert settling.stable_after == 29
     assert not result.any()
-    # Three sweeps of eight parts; of the third only the parts around the one that moved.
+    # Three sweeps of eight parts; after the first only the parts around the one that moved.
     assert settling.passes == 36
-    assert stores[0].written == 8 + 2
-    assert stores[1].written == 8
+    assert filtered == [8, 2, 2]
 
 
 def test_the_limit_of_sweeps_is_kept():
