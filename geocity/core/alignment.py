@@ -14,8 +14,9 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
-from geocity.core.grid import Grid, Window, same_crs
+from geocity.core.grid import Grid, Window, same_crs, turner
 from geocity.core.lattice import between_nodes
+from geocity.errors import GridMismatchError
 
 Cells = NDArray[np.int64]
 
@@ -61,10 +62,13 @@ def _bounds_in(grid: Grid, crs: pyproj.CRS) -> tuple[float, float, float, float]
     outline = grid.polygon()
     # An edge that is straight here is a curve there: its middle may reach farther than its ends.
     dense = shapely.segmentize(outline, outline.length / (4 * _OUTLINE_POINTS))
-    transformer = pyproj.Transformer.from_crs(grid.crs, crs, always_xy=True)
+    transformer = turner(grid.crs, crs)
     xs, ys = transformer.transform(*shapely.get_coordinates(dense).T)
     if not (np.isfinite(xs).all() and np.isfinite(ys).all()):
-        raise ValueError(f"a grid in {grid.crs.name} reaches where {crs.name} is not defined")
+        raise GridMismatchError(
+            f"A raster in {grid.crs.name} reaches where {crs.name} is not defined; give maps of "
+            "one place, in the CRS of that place."
+        )
     return float(xs.min()), float(ys.min()), float(xs.max()), float(ys.max())
 
 
@@ -83,7 +87,7 @@ class CellFinder:
         self._target, self._source = target, source
         self._transformer = None
         if not same_crs(target.crs, source.crs):
-            self._transformer = pyproj.Transformer.from_crs(target.crs, source.crs, always_xy=True)
+            self._transformer = turner(target.crs, source.crs)
         self.offset = self._whole_offset()
 
     def _whole_offset(self) -> tuple[int, int] | None:

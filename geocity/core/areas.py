@@ -9,14 +9,14 @@ as exact as integrating along geodesics, at a hundredth of the time.
 from dataclasses import dataclass
 
 import numpy as np
-import pyproj
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
-from geocity.core.grid import Grid, Window
+from geocity.core.grid import Grid, Window, turner
 from geocity.core.lattice import between_nodes
+from geocity.errors import InputError
 
 Floats = NDArray[np.float64]
 
@@ -222,7 +222,7 @@ def _stretch(grid: Grid, rows: Floats, cols: Floats) -> tuple[Floats, Floats, Fl
         width_m, height_m = grid.cell_size
         ones = np.ones(rows.shape)
         return width_m * ones, height_m * ones, 0 * ones
-    transformer = pyproj.Transformer.from_crs(grid.crs, geographic, always_xy=True)
+    transformer = turner(grid.crs, geographic)
     step = max(1.0, _PROBE_M / grid.cell_size_m) / 2
 
     def ground(row: Floats, col: Floats) -> tuple[Floats, Floats]:
@@ -230,7 +230,10 @@ def _stretch(grid: Grid, rows: Floats, cols: Floats) -> tuple[Floats, Floats, Fl
         x, y = t.a * col + t.b * row + t.c, t.d * col + t.e * row + t.f
         lon, lat = transformer.transform(x, y)
         if not (np.isfinite(lon).all() and np.isfinite(lat).all()):
-            raise ValueError(f"the grid reaches where {grid.crs.name} is not defined")
+            raise InputError(
+                f"The raster reaches where its CRS, {grid.crs.name}, is not defined, so areas "
+                "cannot be told; cut it, or assign the right CRS."
+            )
         return lon, np.clip(lat, -90, 90)
 
     east, _, col_m = geod.inv(*ground(rows, cols - step), *ground(rows, cols + step))

@@ -14,6 +14,8 @@ import pyproj
 import shapely
 from affine import Affine
 
+from geocity.errors import MissingCRSError
+
 
 class Window(NamedTuple):
     """A rectangle of whole pixels; it may reach outside the raster it speaks of."""
@@ -215,6 +217,21 @@ class Grid:
 def same_crs(first: pyproj.CRS, second: pyproj.CRS) -> bool:
     """Tell whether two CRS mean the same, whatever the spelling and the axis order."""
     return first == second or first.equals(second, ignore_axis_order=True)
+
+
+def turner(source: pyproj.CRS, target: pyproj.CRS) -> pyproj.Transformer:
+    """Return what turns (x, y) of one CRS into (x, y) of another.
+
+    Raises:
+        MissingCRSError: if nothing leads from one to the other.
+    """
+    try:
+        return pyproj.Transformer.from_crs(source, target, always_xy=True)
+    except pyproj.exceptions.ProjError as error:
+        raise MissingCRSError(
+            f"Nothing leads from {source.name} to {target.name}: one of them is a local system "
+            "that lies nowhere on Earth; georeference that file first."
+        ) from error
 
 
 def blocks(shape: tuple[int, int], size: int | tuple[int, int]) -> Iterator[Window]:

@@ -1,11 +1,10 @@
 """Classified rasters as labels, read onto the grid of any chip."""
 
 import numpy as np
-import pyproj
 from numpy.typing import NDArray
 
 from geocity.core.classes import NODATA
-from geocity.core.grid import Grid, Window, same_crs
+from geocity.core.grid import Grid, Window, same_crs, turner
 from geocity.core.mosaic import lattice_window
 from geocity.io.class_rasters import open_class_raster
 from geocity.io.closing import Closing
@@ -49,7 +48,7 @@ class LabelRaster(Closing):
         t = grid.transform
         xs, ys = t.a * cols + t.b * rows + t.c, t.d * cols + t.e * rows + t.f
         if not same_crs(grid.crs, self.grid.crs):
-            to_raster = pyproj.Transformer.from_crs(grid.crs, self.grid.crs, always_xy=True)
+            to_raster = turner(grid.crs, self.grid.crs)
             xs, ys = to_raster.transform(xs, ys)
         inverse = ~self.grid.transform
         # North-up rasters alone are opened, so rows depend on y and columns on x.

@@ -17,6 +17,7 @@ import pyproj
 import shapely
 from fiona.errors import FionaError
 
+from geocity.core.grid import turner
 from geocity.core.reproject import longest_edge, reproject_outlines
 from geocity.errors import InputError
 from geocity.io.layer_checks import (
@@ -168,7 +169,7 @@ def _polygon_of(feature: Any) -> shapely.Geometry | None:
 def _turner(own: pyproj.CRS, crs: pyproj.CRS | None) -> Any:
     if crs is None or own.equals(crs, ignore_axis_order=True):
         return lambda polygon: polygon
-    transformer = pyproj.Transformer.from_crs(own, crs, always_xy=True)
+    transformer = turner(own, crs)
 
     def turn(coordinates: Any) -> Any:
         return np.column_stack(transformer.transform(coordinates[:, 0], coordinates[:, 1]))
