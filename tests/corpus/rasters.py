@@ -199,13 +199,13 @@ def at_the_pole(folder, pixels):
     return _write(folder, pixels, grid=_degrees(10.0, 90.0))
 
 
-@odd()
+@odd("no degrees on Earth")
 def beyond_the_pole(folder, pixels):
     """In degrees, half of it north of the pole: a wrong transform that looks right."""
     return _write(folder, pixels, grid=_degrees(10.0, 90.00024))
 
 
-@odd()
+@odd("no degrees on Earth")
 def coordinates_off_earth(folder, pixels):
     """Said to be in degrees, with coordinates in metres."""
     grid = type(GRID)(pyproj.CRS.from_epsg(4326), GRID.transform, SHAPE)
