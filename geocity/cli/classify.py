@@ -1,11 +1,15 @@
 """``geocity classify``."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from geocity.cli.console import Console
-from geocity.cli.options import out_option, overwrite_option, tool_command
+from geocity.cli.options import out_option, overwrite_option, tool_command, work_options
+
+if TYPE_CHECKING:
+    from geocity.engine.run import WorkOptions
 
 
 def _read_box(
@@ -79,6 +83,7 @@ def _read_box(
     show_default=True,
     help="What runs the model: auto takes CUDA, else OpenVINO.",
 )
+@work_options
 @overwrite_option
 def command(
     console: Console,
@@ -88,12 +93,16 @@ def command(
     probability: Path | None,
     probability_classes: str | None,
     overwrite: bool,
+    work: "WorkOptions",
     **options: object,
 ) -> None:
     """Classify every pixel of a scene with a model (ArcGIS Classify Pixels).
 
     Tiles are blended into one map without seams, in little memory however large the scene.
     Pixels without data stay without. Esri's slum sample used --tile-size 400 --padding 100.
+
+    What is done is kept beside the result until it is whole: a command that was stopped, run
+    again, goes on from there.
 
     \b
     Example:
@@ -113,6 +122,7 @@ def command(
         probability_classes=names,
         options=ClassifyOptions(**options),  # type: ignore[arg-type]
         overwrite=overwrite,
+        work=work,
         progress=console.progress,
     )
     console.result(result)

@@ -20,6 +20,15 @@ class AreaOfInterest:
         self._geometry, self._grid = geometry, grid
         shapely.prepare(geometry)
 
+    def __reduce__(self) -> tuple[type["AreaOfInterest"], tuple[shapely.Geometry, Grid]]:
+        # Made anew where it is unpickled: a prepared geometry does not travel.
+        return AreaOfInterest, (self._geometry, self._grid)
+
+    @property
+    def wkb(self) -> bytes:
+        """Return the polygons as bytes; equal polygons have equal bytes."""
+        return bytes(shapely.to_wkb(self._geometry))
+
     @property
     def window(self) -> Window | None:
         """Return the pixels that the polygons can reach, or None where they miss the grid."""

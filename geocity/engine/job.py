@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -14,7 +13,9 @@ from geocity.core.grid import Grid
 from geocity.core.progress import Progress
 from geocity.engine.plan import Part
 from geocity.engine.store import PartStore
-from geocity.io.staging import PathLike
+from geocity.io.source_files import file_facts
+
+__all__ = ["Job", "file_facts", "fingerprint", "kept", "let_go"]
 
 T = TypeVar("T")
 
@@ -67,19 +68,6 @@ def _plain(value: object) -> Any:
     if isinstance(value, set | frozenset):
         return sorted(value)
     raise TypeError(f"a {type(value).__name__} cannot be part of a fingerprint")
-
-
-def file_facts(path: PathLike) -> tuple[str, int, int]:
-    """Return what tells whether a file was replaced: absolute path, size, time of change in ns.
-
-    Size and time are -1 where there is no such file (a URL, say).
-    """
-    full = Path(path).absolute()
-    try:
-        found = full.stat()
-    except OSError:
-        return os.fspath(path), -1, -1
-    return str(full), found.st_size, found.st_mtime_ns
 
 
 _kept: dict[str, Any] = {}

@@ -10,7 +10,7 @@ from geocity.engine.plan import Part
 from geocity.engine.store import PartStore
 from geocity.errors import InputError, WorkError
 
-__all__ = ["Executor", "WorkOptions", "executor_for", "run_parts"]
+__all__ = ["Executor", "WorkOptions", "executor_for", "run_parts", "tell_what_stays"]
 
 logger = logging.getLogger(__name__)
 
@@ -71,10 +71,12 @@ def run_parts(
                 with executor_for(work) as own:
                     failed = own.compute(Work(job, missing, store, progress))
         except BaseException:
-            _tell_what_stays(parts, missing, store)
+            _tidy(missing, store)
+            tell_what_stays(parts, store)
             raise
         if failed:
-            _tell_what_stays(parts, missing, store)
+            _tidy(missing, store)
+            tell_what_stays(parts, store)
             raise WorkError(_whose_fault(failed, store))
     return work.part_range is None or _tell_of_the_others(parts, store)
 
@@ -115,11 +117,8 @@ def _missing(asked: Sequence[Part], store: PartStore, work: WorkOptions) -> list
     return missing
 
 
-def _tell_what_stays(parts: Sequence[Part], missing: Sequence[Part], store: PartStore) -> None:
-    """Say how to go on after work that has ended early; leave no half-written file."""
-    left = [part for part in missing if not store.sidecar(part).exists()]
-    store.clear(left)
-    store.remove(if_empty=True)
+def tell_what_stays(parts: Sequence[Part], store: PartStore) -> None:
+    """Say how to go on after work that has ended early."""
     done = store.count()
     if done:
         logger.warning(
@@ -128,6 +127,12 @@ def _tell_what_stays(parts: Sequence[Part], missing: Sequence[Part], store: Part
             len(parts),
             store.folder,
         )
+
+
+def _tidy(missing: Sequence[Part], store: PartStore) -> None:
+    """Leave no half-written file of parts that were not finished."""
+    store.clear([part for part in missing if not store.sidecar(part).exists()])
+    store.remove(if_empty=True)
 
 
 def _whose_fault(failed: Sequence[Part], store: PartStore) -> str:

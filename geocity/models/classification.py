@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +11,9 @@ from geocity.core.classes import NODATA
 from geocity.core.grid import Window, blocks
 from geocity.core.layout import Layout
 from geocity.core.probabilities import decide, layers_needed
-from geocity.core.progress import Progress
 from geocity.core.regrid import Regridder
 from geocity.core.strips import Strips
-from geocity.models.tile_inference import Block, Run, TileSource, settled_blocks
+from geocity.models.tile_inference import Run, TileSource, settled_blocks
 
 # Rasters are written in whole blocks of 512, this many rows and columns at a time.
 _PIECE = (512, 4096)
@@ -24,11 +22,8 @@ _PROBABILITY_STEPS = 254
 _MASK_ROWS = 256
 
 
-class Sink(Protocol):
-    """Takes the pixels of a raster, window by window."""
-
-    def write(self, values: NDArray[Any], window: Window, /) -> None:
-        """Write values where the window says."""
+Take = Callable[[NDArray[np.uint8], Window], None]
+"""Takes pixels and where they lie, counted from the region's first one."""
 
 
 @dataclass(frozen=True)
@@ -36,14 +31,15 @@ class Outputs:
     """What is written.
 
     Attributes:
-        classes: takes class values.
-        probabilities: takes the probabilities of the classes in `chosen`, if asked for.
+        classes: takes class values (rows, cols).
+        probabilities: takes the probabilities of the classes in `chosen`, if asked for:
+            (classes, rows, cols), 0 to 254 for 0 to 1, 255 where there is none.
         chosen: positions of classes in the model's table.
         thresholds: as in `geocity.core.probabilities.decide`.
     """
 
-    classes: Sink
-    probabilities: Sink | None
+    classes: Take
+    probabilities: Take | None
     chosen: tuple[int, ...]
     thresholds: tuple[float, ...] | None
 
@@ -59,9 +55,8 @@ def classify_region(
     *,
     blend: bool,
     valid_mask: ValidMask,
-    progress: Progress,
-) -> int:
-    """Classify the region of a layout, as a stream.
+) -> Iterator[tuple[int, int]]:
+    """Classify the region of a layout, as a stream, step by step.
 
     Args:
         open_source: opens the scene at the work's cell size.
@@ -71,35 +66,24 @@ def classify_region(
         blend: fade tiles into each other.
         valid_mask: tells which pixels of a window of the target hold data; used only where the
             result is put back on another grid.
-        progress: hears of every tile.
 
-    Returns:
-        Number of tiles that went through the network.
+    Yields:
+        After every tile that settles pixels: how many tiles are done, of how many.
     """
     channels = layers_needed(len(run.contract.classes))
     blender = Blender(layout.plan, channels, region=layout.work_region, blend=blend)
     writer = _Writer(layout, run, outputs)
-    ran = 0
-
-    def counted() -> Iterator[Block]:
-        nonlocal ran
-        for block in settled_blocks(open_source, blender, run):
-            ran += block.ran
-            yield block
-            progress(blender.fed, len(blender), "Classifying")
-
-    if not layout.regrids:
-        for block in counted():
+    regridder = None
+    if layout.regrids:
+        regridder = Regridder(
+            layout.work_region, layout.work.shape, layout.region, layout.ratios, channels
+        )
+    for block in settled_blocks(open_source, blender, run):
+        if regridder is None:
             writer.write(block.window, block.layers, block.valid)
-        return ran
-    regridder = Regridder(
-        layout.work_region, layout.work.shape, layout.region, layout.ratios, channels
-    )
-    for block in counted():
-        ready = regridder.add(block.window, block.layers)
-        if ready is not None:
+        elif (ready := regridder.add(block.window, block.layers)) is not None:
             _write_masked(writer, *ready, valid_mask)
-    return ran
+        yield blender.fed, len(blender)
 
 
 def _write_masked(
@@ -117,11 +101,11 @@ class _Writer:
         self._layout, self._outputs = layout, outputs
         self._values = run.contract.classes.values
         shape = layout.region.shape
-        self._classes = Strips(shape, (), np.uint8, piece=_PIECE, write=outputs.classes.write)
+        self._classes = Strips(shape, (), np.uint8, piece=_PIECE, write=outputs.classes)
         self._chances: Strips | None = None
         if outputs.probabilities is not None:
-            layers = (len(outputs.chosen),)
-            self._chances = Strips(shape, layers, np.uint8, piece=_PIECE, write=self._pass_on)
+            layers, take = (len(outputs.chosen),), outputs.probabilities
+            self._chances = Strips(shape, layers, np.uint8, piece=_PIECE, write=take)
 
     def write(self, window: Window, layers: NDArray[np.float32], valid: NDArray[np.bool_]) -> None:
         """Write a block of the target."""
@@ -144,12 +128,3 @@ class _Writer:
         else:
             chance = layers[0] if position == 1 else 1 - layers[0]
         return chance
-
-    def _pass_on(self, stored: NDArray[np.uint8], window: Window) -> None:
-        """Hand a piece on as probabilities; it was held as bytes to keep it small."""
-        if self._outputs.probabilities is None:
-            return
-        chances = stored.astype(np.float32)
-        chances /= _PROBABILITY_STEPS
-        chances[stored == NODATA] = np.nan
-        self._outputs.probabilities.write(chances, window)

@@ -1,0 +1,95 @@
+"""The stream of a span cut into its parts, each held until it is whole."""
+
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geocity.core.grid import Window
+from geocity.engine.plan import Part, span_window
+
+# Classes shrink to a hundredth, so what waits costs next to nothing; better levels are slow.
+_LEVEL = 1
+
+
+@dataclass
+class _Layers:
+    """What there is so far of one raster of a part."""
+
+    count: int
+    filled: int = 0
+    pieces: list[tuple[Window, bytes]] = field(default_factory=list)
+
+    def joined(self, window: Window) -> NDArray[np.uint8]:
+        values = np.empty((self.count, *window.shape), np.uint8)
+        while self.pieces:
+            place, packed = self.pieces.pop()
+            flat = np.frombuffer(zlib.decompress(packed), np.uint8)
+            inside = place.shift(-window.row, -window.col)
+            values[(slice(None), *inside.slices)] = flat.reshape(self.count, *place.shape)
+        return values
+
+
+class Gathering:
+    """Holds the pixels of the parts of a span until every raster of a part is whole.
+
+    What waits is compressed: memory grows with the width of a span only a little. A part's pixels
+    do not depend on the order in which they come.
+
+    Args:
+        span: the parts.
+        layers: the rasters of each part by name, with the number of their layers.
+    """
+
+    def __init__(self, span: Sequence[Part], layers: Mapping[str, int]) -> None:
+        self._window = span_window(span)
+        self._parts = {(part.row, part.col): part for part in span}
+        self._side = span[0].window.shape
+        self._layers = dict(layers)
+        self._held: dict[Part, dict[str, _Layers]] = {}
+        self._whole: list[Part] = []
+
+    def add(self, name: str, values: NDArray[np.uint8], window: Window) -> None:
+        """Take pixels, each once.
+
+        Args:
+            name: of the raster.
+            values: (rows, cols), or (layers, rows, cols).
+            window: where they lie, counted from the span's first pixel.
+        """
+        layers = values if values.ndim == 3 else values[None]
+        placed = window.shift(self._window.row, self._window.col)
+        for part in self._meeting(placed):
+            common = part.window.intersect(placed)
+            if common is None:
+                continue
+            if part not in self._held:
+                self._held[part] = {name: _Layers(count) for name, count in self._layers.items()}
+            held = self._held[part][name]
+            cut = layers[(slice(None), *common.shift(-placed.row, -placed.col).slices)]
+            held.pieces.append((common, zlib.compress(np.ascontiguousarray(cut), _LEVEL)))
+            held.filled += common.rows * common.cols
+            pixels = part.window.rows * part.window.cols
+            if all(one.filled == pixels for one in self._held[part].values()):
+                self._whole.append(part)
+
+    def _meeting(self, window: Window) -> Iterator[Part]:
+        rows, cols = self._side
+        first = self._parts[min(self._parts)]
+        top, left = window.row - first.window.row, window.col - first.window.col
+        for row in range(top // rows, -(-(top + window.rows) // rows)):
+            for col in range(left // cols, -(-(left + window.cols) // cols)):
+                yield self._parts[first.row + row, first.col + col]
+
+    def whole(self) -> Iterator[tuple[Part, dict[str, NDArray[np.uint8]]]]:
+        """Yield the parts that have become whole, and let go of them.
+
+        Yields:
+            The part and its rasters by name, each (layers, rows, cols).
+        """
+        while self._whole:
+            part = self._whole.pop(0)
+            held = self._held.pop(part)
+            yield part, {name: layers.joined(part.window) for name, layers in held.items()}
