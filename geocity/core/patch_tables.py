@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geocity.core.areas import GroundMeasure
+from geocity.core.block_patches import OUTSIDE
 from geocity.core.grid import Window, blocks
-from geocity.core.patches import OUTSIDE, PatchGraphBuilder, Patchwork
+from geocity.core.patches import PatchGraphBuilder, Patchwork
 from geocity.core.progress import Progress, silent
 from geocity.core.rings import unpack
 from geocity.core.traced_polygons import TracedPolygons

@@ -2,27 +2,37 @@
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geocity.core.classes import ClassTable, LandClass, default_color
-from geocity.core.grid import Window, blocks
-from geocity.core.patches import PatchGraphBuilder, Patchwork
+from geocity.core.grid import Grid
 from geocity.core.progress import Progress, silent
 from geocity.core.sieve import BACKGROUND, cells_for_area, sieve_patches
+from geocity.engine.finish import counts_of, pieces_of
+from geocity.engine.plan import Part, plan_parts
+from geocity.engine.run import WorkOptions, executor_for, run_parts
+from geocity.engine.store import PartStore
 from geocity.errors import InputError
-from geocity.io.class_rasters import ClassRaster, create_class_raster, open_class_raster
-from geocity.io.gdal_cache import class_cache_bytes, limited_cache
+from geocity.io.class_rasters import open_class_raster
 from geocity.io.history import with_step
+from geocity.io.part_rasters import class_raster_of_parts
 from geocity.io.staging import PathLike, fresh_output
+from geocity.tools.clean_parts import (
+    CLASSES,
+    PaintJob,
+    SurveyJob,
+    decision_files,
+    graph_of_parts,
+    save_decision,
+)
+from geocity.tools.results_in_parts import ResultInParts
 
 logger = logging.getLogger(__name__)
-
-# Whole blocks of our files, a few at a time: wide enough that seams are few.
-_PART_SHAPE = (512, 2048)
 
 
 def clean(
@@ -32,6 +42,7 @@ def clean(
     min_area_m2: float = 0.0,
     min_hole_m2: float = 0.0,
     overwrite: bool = False,
+    work: WorkOptions | None = None,
     progress: Progress = silent,
 ) -> Path:
     """Dissolve patches below a minimum mapping unit, then fill small holes.
@@ -39,7 +50,8 @@ def clean(
     A patch (cells of one class connected by their edges) that is smaller than `min_area_m2` and no
     background takes the class with which it shares the longest border; a patch of background that
     is smaller than `min_hole_m2` and wholly enclosed by one class takes that class. Nodata stays.
-    `geocity.core.sieve` has the rules in full. The raster is read twice and never held.
+    `geocity.core.sieve` has the rules in full. The raster is read twice and never held; what is
+    done is kept in parts beside the result until it is whole.
 
     Args:
         classes: the class raster; class 0 is background.
@@ -47,10 +59,12 @@ def clean(
         min_area_m2: the smallest patch to keep, in m²; 0 keeps all.
         min_hole_m2: the smallest hole to keep, in m²; 0 keeps all.
         overwrite: replace what is there.
+        work: by whom, and which part of it; a range of parts is one of the first reading, and who
+            completes that does the rest.
         progress: told how far the work is.
 
     Returns:
-        The path of the result.
+        The path of the result; of the folder of parts where `work` leaves some to others.
 
     Raises:
         InputError: if the raster or an option cannot be used.
@@ -62,55 +76,95 @@ def clean(
     if not (min_area_m2 or min_hole_m2):
         raise InputError("Nothing to do: give a smallest area, a smallest hole, or both, in m².")
     fresh_output(out, overwrite=overwrite)
+    work = work or WorkOptions()
+    with open_class_raster(classes) as source:
+        grid, table, tags = source.grid, source.classes, source.tags
+    limits = _Limits(min_area_m2, min_hole_m2)
+    result = ResultInParts.of(out, [classes], "clean", limits)
+    parts = plan_parts(grid.shape)
+    with result.at_work(), executor_for(work) as crew:
+        survey, job = result.store("patches"), SurveyJob(result.sources[0])
+        complete = run_parts(job, parts, survey, work=work, progress=progress, executor=crew)
+        if not result.is_mine_to_finish(complete, work):
+            return result.folder
+        decision = _decision(result, survey, parts, grid, limits)
+        painted = result.store("painted")
+        paint = PaintJob(result.sources[0], grid, *decision_files(decision, _whole(grid)))
+        everything = replace(work, part_range=None)
+        run_parts(paint, parts, painted, work=everything, progress=progress, executor=crew)
+    facts = decision.facts(_whole(grid))
+    _tell(facts)
+    tags = with_step(tags, f"clean: {limits}")
     with (
-        open_class_raster(classes) as source,
-        limited_cache(class_cache_bytes(source.grid.shape[1])),
+        result.put_together(painted, parts),
+        class_raster_of_parts(
+            out,
+            pieces_of(painted, parts, CLASSES),
+            grid,
+            _with_background(table) if facts["background"] else table,
+            counts_of(painted, parts),
+            overwrite=overwrite,
+            tags=tags,
+        ),
     ):
-        patchwork, new = _decide(source, min_area_m2, min_hole_m2, progress)
-        table = _with_background(source.classes) if (new == BACKGROUND).any() else source.classes
-        step = f"clean: patches below {min_area_m2:g} m² dissolved, holes below {min_hole_m2:g} m²"
-        tags = with_step(source.tags, f"{step} filled")
-        with create_class_raster(out, source.grid, table, overwrite=overwrite, tags=tags) as sink:
-            for window, values in _parts(source, progress, "write"):
-                sink.write(patchwork.paint(values, window, new), window)
+        pass
     return Path(out)
 
 
-def _decide(
-    source: ClassRaster, min_area_m2: float, min_hole_m2: float, progress: Progress
-) -> tuple[Patchwork, NDArray[np.uint8]]:
-    """First reading: where the patches lie, and what each of them becomes."""
-    builder = PatchGraphBuilder(source.grid.shape)
-    for window, values in _parts(source, progress, "find patches"):
-        builder.add(values, window)
-    graph, patchwork = builder.finish()
-    cell_m2 = source.grid.cell_area_m2
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    min_area_m2: float
+    min_hole_m2: float
+
+    def __str__(self) -> str:
+        return (
+            f"patches below {self.min_area_m2:g} m² dissolved, holes below {self.min_hole_m2:g} m²"
+            " filled"
+        )
+
+
+def _whole(grid: Grid) -> Part:
+    """Return the raster as a part: what is decided once for all."""
+    return Part(0, 0, 0, grid.window)
+
+
+def _decision(
+    result: ResultInParts, survey: PartStore, parts: Sequence[Part], grid: Grid, limits: _Limits
+) -> PartStore:
+    """Decide what each patch becomes, or find that a former run has; return where it is kept."""
+    store = result.store("decision")
+    if store.done(_whole(grid)):
+        return store
+    graph, patchwork, firsts = graph_of_parts(parts, survey, grid.shape)
+    cell_m2 = grid.cell_area_m2
     new = sieve_patches(
         graph,
-        min_cells=cells_for_area(min_area_m2, cell_m2),
-        min_hole_cells=cells_for_area(min_hole_m2, cell_m2),
+        min_cells=cells_for_area(limits.min_area_m2, cell_m2),
+        min_hole_cells=cells_for_area(limits.min_hole_m2, cell_m2),
     )
     filled = (graph.classes == BACKGROUND) & (new != BACKGROUND)
     dissolved = (graph.classes != new) & ~filled
+    facts = {
+        "background": bool((new == BACKGROUND).any()),
+        "dissolved": int(np.count_nonzero(dissolved)),
+        "patches": int(np.count_nonzero(graph.classes != BACKGROUND)) - 1,  # node 0 is nodata
+        "dissolved_m2": float(graph.cells[dissolved].sum() * cell_m2),
+        "filled": int(np.count_nonzero(filled)),
+        "filled_m2": float(graph.cells[filled].sum() * cell_m2),
+    }
+    save_decision(store, _whole(grid), patchwork.classes_of_pieces(new), firsts, facts)
+    return store
+
+
+def _tell(facts: Mapping[str, Any]) -> None:
     logger.info(
         "%d of %d patches dissolved (%.0f m²), %d holes filled (%.0f m²).",
-        np.count_nonzero(dissolved),
-        np.count_nonzero(graph.classes != BACKGROUND) - 1,  # node 0 is nodata
-        graph.cells[dissolved].sum() * cell_m2,
-        np.count_nonzero(filled),
-        graph.cells[filled].sum() * cell_m2,
+        facts["dissolved"],
+        facts["patches"],
+        facts["dissolved_m2"],
+        facts["filled"],
+        facts["filled_m2"],
     )
-    return patchwork, new
-
-
-def _parts(
-    source: ClassRaster, progress: Progress, stage: str
-) -> Iterator[tuple[Window, NDArray[np.uint8]]]:
-    windows = list(blocks(source.grid.shape, _PART_SHAPE))
-    for done, window in enumerate(windows):
-        progress(done, len(windows), stage)
-        yield window, source.read(window)
-    progress(len(windows), len(windows), stage)
 
 
 def _with_background(table: ClassTable) -> ClassTable:

@@ -11,19 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from geocity.core.classes import ClassTable
 from geocity.core.grid import Grid, Window
 from geocity.core.majority import ClassArray
 from geocity.core.passes import Change, Changes, ClassFilter, Settling, parts_at_rest, sweep
 from geocity.core.progress import Progress
 from geocity.engine.finish import counted, pieces_of
-from geocity.engine.job import fingerprint
 from geocity.engine.plan import Part
 from geocity.engine.run import Executor, WorkOptions, run_parts
 from geocity.engine.store import PartStore
 from geocity.io.class_rasters import open_class_raster
 from geocity.io.gdal_cache import class_cache_bytes, limited_cache
 from geocity.io.part_rasters import write_part_raster, write_vrt
+from geocity.tools.results_in_parts import ResultInParts
 
 CLASSES = "classes.tif"
 """What a part's pixels are called in its store."""
@@ -108,20 +107,16 @@ class Sweeps:
     Attributes:
         source: the class raster.
         grid: of the raster.
-        classes: what its values mean.
         one_pass: the filter.
         parts: all parts of the raster.
-        folder: where the parts of each sweep are kept.
-        fingerprint: of the run.
+        result: where the parts of each sweep are kept.
     """
 
     source: Path
     grid: Grid
-    classes: ClassTable
     one_pass: ClassFilter
     parts: tuple[Part, ...]
-    folder: Path
-    fingerprint: str
+    result: ResultInParts
 
     def settle(
         self, most: int, executor: Executor, work: WorkOptions, progress: Progress
@@ -167,9 +162,7 @@ class Sweeps:
 
     def store(self, number: int) -> PartStore:
         """Return where the parts of a sweep are kept, counted from 0."""
-        return PartStore(
-            self.folder / f"sweep_{number + 1:03d}", fingerprint(self.fingerprint, "sweep", number)
-        )
+        return self.result.store(f"sweep_{number + 1:03d}")
 
     def raster(self, store: PartStore) -> Path:
         """Show the parts of a sweep as one raster; return its path."""

@@ -5,30 +5,26 @@ import logging
 from pathlib import Path
 from typing import Literal
 
-import geocity
 from geocity.core.majority import Borders, ClassArray, Neighbors, Threshold
 from geocity.core.majority import majority_filter as filter_by_neighbors
 from geocity.core.modal import modal_filter
 from geocity.core.passes import ClassFilter, Settling
 from geocity.core.progress import Progress, silent
 from geocity.engine.finish import counts_of, pieces_of
-from geocity.engine.job import file_facts, fingerprint
 from geocity.engine.plan import plan_parts
 from geocity.engine.run import WorkOptions, executor_for, run_parts
-from geocity.engine.store import PartStore, parts_folder
 from geocity.errors import InputError
 from geocity.io.class_rasters import open_class_raster
 from geocity.io.history import with_step
 from geocity.io.part_rasters import class_raster_of_parts
 from geocity.io.staging import PathLike, fresh_output
 from geocity.tools.filter_parts import CLASSES, FilterJob, Sweeps
+from geocity.tools.results_in_parts import ResultInParts
 
 logger = logging.getLogger(__name__)
 
 MAX_PASSES = 1200
 """Where "until stable" gives up."""
-
-_ALONE = WorkOptions()
 
 
 def majority_filter(
@@ -40,14 +36,15 @@ def majority_filter(
     passes: int | Literal["stable"] = 1,
     size: int | None = None,
     overwrite: bool = False,
-    work: WorkOptions = _ALONE,
+    work: WorkOptions | None = None,
     progress: Progress = silent,
 ) -> Path:
     """Replace cells by the class that most of their neighbours agree on.
 
     The default is that of ArcGIS: a cell changes where three of its four neighbours are equal. It
     clears specks of one or two cells; for larger ones give a window (`size`) or use `clean`.
-    Nodata stays, and the result does not depend on how the raster is cut for the work.
+    Nodata stays, and the result does not depend on how the raster is cut for the work; what is done
+    is kept in parts beside it until it is whole.
 
     Args:
         classes: the class raster.
@@ -60,13 +57,12 @@ def majority_filter(
         size: side in pixels of a square window, odd, 3 to 255: take the most frequent class in it
             (ties: the own class, else the smallest) instead of asking the neighbours.
         overwrite: replace what is there.
-        work: who filters the parts of the raster; see `geocity.engine`. Until the result is whole
-            they lie in ``<out>.parts``; a run that was ended goes on from them. A range of parts
-            only makes sense for few passes, which are made in one round.
+        work: by whom, and which part of it; a range of parts serves only few passes, which are
+            made in one round.
         progress: told how far the work is.
 
     Returns:
-        The path of the result.
+        The path of the result; of the folder of parts where `work` leaves some to others.
 
     Raises:
         InputError: if the raster or an option cannot be used.
@@ -78,40 +74,40 @@ def majority_filter(
             f"passes={passes!r} was given; give a whole number from 1 on, or 'stable'."
         )
     fresh_output(out, overwrite=overwrite)
+    work = work or WorkOptions()
     with open_class_raster(classes) as source:
-        grid, table, told_tags = source.grid, source.classes, source.tags
-    parts = plan_parts(grid.shape)
-    folder = parts_folder(Path(out))
+        grid, table, tags = source.grid, source.classes, source.tags
     # Whole sweeps come first, each a round of work; the passes left over are the last round.
     whole = MAX_PASSES if passes == "stable" else passes - 1
     sweeps = whole // one_pass.sweep_passes
     rest = 0 if passes == "stable" else passes - sweeps * one_pass.sweep_passes
     if sweeps and work.part_range is not None:
         raise InputError(
-            f"{passes} passes take several rounds, each over the whole of the one before; leave "
-            f"out --part-range, or make at most {one_pass.sweep_passes} passes."
+            f"So many passes ({passes}) take several rounds, each over the whole of the one "
+            f"before; leave out --part-range, or make at most {one_pass.sweep_passes} passes."
         )
-    run = fingerprint(geocity.__version__, file_facts(classes), name)
-    source_path = Path(classes).absolute()
-    told = "1 pass" if passes == 1 else f"{passes} passes"
-    with executor_for(work) as crew:
-        former = None
+    result = ResultInParts.of(out, [classes], "majority filter", name)
+    parts = plan_parts(grid.shape)
+    path, told = result.sources[0], "1 pass" if passes == 1 else f"{passes} passes"
+    with result.at_work(), executor_for(work) as crew:
         if sweeps:
-            plan = Sweeps(source_path, grid, table, one_pass, parts, folder, run)
-            former, settling = plan.settle(sweeps, crew, work, progress)
-            source_path = plan.raster(former)
+            plan = Sweeps(path, grid, one_pass, parts, result)
+            store, settling = plan.settle(sweeps, crew, work, progress)
+            path = plan.raster(store)
             told = _tell(settling) if passes == "stable" else told
-        store = former or PartStore(folder, fingerprint(run, passes))
         if rest:
-            store = PartStore(folder / "last" if former else folder, fingerprint(run, passes))
-            job = FilterJob(source_path, grid, one_pass, rest, None, "filter")
-            if not run_parts(job, parts, store, work=work, progress=progress, executor=crew):
-                return folder
-    tags = with_step(told_tags, f"majority filter: {name}, {told}")
+            store = result.store("last" if sweeps else "", passes)
+            job = FilterJob(path, grid, one_pass, rest, None, "filter")
+            complete = run_parts(job, parts, store, work=work, progress=progress, executor=crew)
+            if not result.is_mine_to_finish(complete, work):
+                return result.folder
+    tags = with_step(tags, f"majority filter: {name}, {told}")
     pieces, counts = pieces_of(store, parts, CLASSES), counts_of(store, parts)
-    with class_raster_of_parts(out, pieces, grid, table, counts, overwrite=overwrite, tags=tags):
+    with (
+        result.put_together(store, parts),
+        class_raster_of_parts(out, pieces, grid, table, counts, overwrite=overwrite, tags=tags),
+    ):
         pass
-    PartStore(folder, run).remove()
     return Path(out)
 
 

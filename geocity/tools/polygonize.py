@@ -7,15 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import geocity
 from geocity.core.classes import ClassTable
 from geocity.core.polygon_features import TallyByClass, by_class, on_map, simplified
 from geocity.core.progress import Progress, silent
 from geocity.core.simplify import MIN_VERTICES
-from geocity.engine.executors import WorkOptions
-from geocity.engine.job import file_facts, fingerprint
-from geocity.engine.run import run_parts
-from geocity.engine.store import PartStore, parts_folder
+from geocity.engine.run import WorkOptions, run_parts
 from geocity.errors import ClassTableError, InputError
 from geocity.io.class_rasters import ClassRaster, open_class_raster, open_probability_raster
 from geocity.io.class_strips import bands_of_classes
@@ -25,6 +21,7 @@ from geocity.io.polygon_styles import dress_polygons
 from geocity.io.staging import PathLike, fresh_output
 from geocity.io.vector_layers import refuse_unknown_format, write_batches
 from geocity.tools.polygon_bands import PolygonJob, band_parts, ground_of
+from geocity.tools.results_in_parts import ResultInParts
 
 BACKGROUND = 0
 
@@ -52,7 +49,6 @@ class PolygonOptions:
 
 
 _DEFAULTS = PolygonOptions()
-_ALONE = WorkOptions()
 
 
 def polygonize(
@@ -63,7 +59,7 @@ def polygonize(
     probability: PathLike | None = None,
     layer: str | None = None,
     overwrite: bool = False,
-    work: WorkOptions = _ALONE,
+    work: WorkOptions | None = None,
     progress: Progress = silent,
 ) -> Path:
     """Turn the regions of a class raster into polygons along the pixel edges.
@@ -71,7 +67,8 @@ def polygonize(
     Pixels belong together where they share an edge (4-connected). Every polygon is valid, and
     burning the polygons gives the raster back. They are numbered by their lowest edge, from north
     to south. Memory holds a band of the raster and what crosses its border, except where neighbours
-    are needed: `simplify_m` and ``parts="multi"`` hold all polygons.
+    are needed: `simplify_m` and ``parts="multi"`` hold all polygons. What is done is kept in parts,
+    bands of the raster, beside the result until it is whole.
 
     Args:
         classes: the class raster.
@@ -82,12 +79,11 @@ def polygonize(
             over the pixels of each polygon as it was traced.
         layer: name of the layer; the stem of `out` if not given.
         overwrite: replace what is there.
-        work: who traces the bands of the raster; see `geocity.engine`. Until the layer is whole
-            they lie in ``<out>.parts``; a run that was ended goes on from them.
+        work: by whom, and which part of it.
         progress: told how far the work is.
 
     Returns:
-        The path of the result.
+        The path of the result; of the folder of parts where `work` leaves some to others.
 
     Raises:
         InputError: if a raster, an option or the suffix cannot be used.
@@ -111,17 +107,22 @@ def polygonize(
         with_probability=probability is not None,
     )
     parts = band_parts(grid.shape)
-    facts = [file_facts(path) for path in (classes, probability) if path is not None]
-    print_of_run = fingerprint(geocity.__version__, facts, job, parts[0].window)
-    store = PartStore(parts_folder(Path(out)), print_of_run)
-    if not run_parts(job, parts, store, work=work, progress=progress):
-        return store.folder
+    work = work or WorkOptions()
+    sources = [path for path in (classes, probability) if path is not None]
+    result = ResultInParts.of(out, sources, "polygonize", job, parts[0].window)
+    store = result.store()
+    with result.at_work():
+        complete = run_parts(job, parts, store, work=work, progress=progress)
+    if not result.is_mine_to_finish(complete, work):
+        return result.folder
     dress = functools.partial(
         dress_polygons, layer=described, classes=wanted, tags=tags, date=told.date
     )
-    features = _layer(job, job.features(parts, store, seen := TallyByClass()), seen, options)
-    write_batches(out, described, polygon_batches(features, told), overwrite=overwrite, dress=dress)
-    store.remove()
+    seen = TallyByClass()
+    features = _layer(job, job.features(parts, store, seen), seen, options)
+    batches = polygon_batches(features, told)
+    with result.put_together(store, parts):
+        write_batches(out, described, batches, overwrite=overwrite, dress=dress)
     return Path(out)
 
 

@@ -13,7 +13,6 @@ from geocity.core.sieve import sieve
 from geocity.errors import InputError, OutputExistsError
 from geocity.io.class_rasters import create_class_raster, open_class_raster
 from geocity.io.history import history
-from geocity.tools import clean as clean_module
 from geocity.tools.clean import clean
 from tests.conftest import make_grid, write_raster
 
@@ -39,7 +38,7 @@ def noise(shape, classes=(0, 1, 2, N), seed=0):
 
 @pytest.mark.parametrize("part", [(512, 2048), (64, 96)])
 def test_equals_the_sieve_of_the_whole_array(tmp_path, monkeypatch, part):
-    monkeypatch.setattr(clean_module, "_PART_SHAPE", part)
+    monkeypatch.setattr("geocity.tools.clean_parts._BLOCK_SHAPE", part)
     values = noise((300, 410))
     path = write_classes(tmp_path / "classes.tif", values)
     out = clean(path, out=tmp_path / "out.tif", min_area_m2=6.4, min_hole_m2=3.2)
