@@ -1,16 +1,20 @@
 """Opening GDAL datasets: what cannot be used is refused here, in one sentence."""
 
+import contextlib
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyproj
 import rasterio
-from rasterio.errors import RasterioIOError
+from rasterio._err import CPLE_BaseError  # what GDAL raises where rasterio does not catch it
+from rasterio.errors import RasterioError, RasterioIOError
 
 from geocity.core.grid import Grid
 from geocity.errors import InputError, MissingCRSError
+from geocity.io.staging import PathLike
 
 _MAX_BLOCK_BYTES = 1 << 30
 
@@ -42,6 +46,18 @@ def _refuse_huge_blocks(dataset: Any) -> None:
                 f"{dataset.name} is stored in blocks of {rows} x {cols} pixels, which do not fit "
                 "into memory; store it in tiles first (gdal_translate -co TILED=YES)."
             )
+
+
+@contextlib.contextmanager
+def refused_if_damaged(path: PathLike) -> Iterator[None]:
+    """Turn what GDAL says of pixels that cannot be read into one sentence."""
+    try:
+        yield
+    except (RasterioError, CPLE_BaseError) as error:
+        raise InputError(
+            f"{path} cannot be read: {root_cause(error)}; the file is probably damaged or cut "
+            "short, so copy or download it again."
+        ) from error
 
 
 def root_cause(error: BaseException) -> str:

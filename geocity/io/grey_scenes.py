@@ -6,9 +6,9 @@ from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RioWindow
 
-from geocity.core.grid import Grid, Window
+from geocity.core.grid import Grid, Window, turner
 from geocity.io.closing import Closing
-from geocity.io.datasets import open_dataset, refuse_unplaced
+from geocity.io.datasets import grid_of, open_dataset, refuse_unplaced, refused_if_damaged
 from geocity.io.staging import PathLike
 from geocity.io.valid_pixels import ValidPixels, alpha_band
 
@@ -30,6 +30,7 @@ class GreyScene(Closing):
         self._source = open_dataset(str(path))
         try:
             refuse_unplaced(self._source)
+            turner(grid.crs, grid_of(self._source).crs)
             self._view = WarpedVRT(
                 self._source,
                 crs=grid.crs.to_wkt(),
@@ -52,8 +53,9 @@ class GreyScene(Closing):
     def read(self, window: Window) -> NDArray[np.float64]:
         """Read a window of the grid, (rows, cols); NaN where nothing is known."""
         place = RioWindow(window.col, window.row, window.cols, window.rows)
-        pixels = self._view.read(self._bands, window=place).astype(np.float64)
-        known = self._mask.read(self._bands, window.shape, place)
+        with refused_if_damaged(self._source.name):
+            pixels = self._view.read(self._bands, window=place).astype(np.float64)
+            known = self._mask.read(self._bands, window.shape, place)
         return np.where(known, pixels.mean(axis=0), np.nan)
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ from shapely import Geometry
 
 from geocity.core.equal_area import turned
 from geocity.errors import InputError
-from geocity.io.datasets import grid_of, open_dataset, refuse_unplaced
+from geocity.io.datasets import grid_of, open_dataset, refuse_unplaced, refused_if_damaged
 from geocity.io.staging import PathLike
 
 _CELLS_AT_A_TIME = 4_000_000
@@ -63,13 +63,14 @@ def count_people(path: PathLike, polygons: Sequence[Geometry], crs: pyproj.CRS) 
         count, known = np.zeros(len(shapes)), np.ones(len(shapes))
         if len(filled):
             frame = geopandas.GeoDataFrame(geometry=list(shapes[filled]), crs=grid.crs)
-            table = exact_extract(
-                RasterioRasterSource(source, name="people"),
-                frame,
-                ["sum", "count", "min"],
-                max_cells_in_memory=_CELLS_AT_A_TIME,
-                output="pandas",
-            )
+            with refused_if_damaged(path):
+                table = exact_extract(
+                    RasterioRasterSource(source, name="people"),
+                    frame,
+                    ["sum", "count", "min"],
+                    max_cells_in_memory=_CELLS_AT_A_TIME,
+                    output="pandas",
+                )
             lowest = float(np.nanmin([0.0, *table["min"].astype(float)]))
             if lowest < 0:
                 raise InputError(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyproj
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
@@ -14,9 +15,9 @@ from rasterio.vrt import WarpedVRT
 from rasterio.warp import calculate_default_transform
 from rasterio.windows import Window
 
-from geocity.errors import InputError
+from geocity.core.grid import turner
 from geocity.io.dashboard.pictures import MERCATOR, RGB, lon_lat, webp_uri
-from geocity.io.datasets import grid_of, open_dataset, refuse_unplaced, root_cause
+from geocity.io.datasets import grid_of, open_dataset, refuse_unplaced, refused_if_damaged
 from geocity.io.figures.style import stretch
 from geocity.io.gdal_cache import limited_cache
 from geocity.io.rasters import AVERAGE_FROM
@@ -50,7 +51,10 @@ def imagery_overlay(path: PathLike, *, max_side_px: int = MAX_SIDE_PX) -> dict[s
         stack.enter_context(limited_cache(_CACHE_BYTES))
         source = stack.enter_context(open_dataset(str(path)))
         refuse_unplaced(source)
-        cell_m = round(grid_of(source).cell_size_m, 3)
+        grid = grid_of(source)
+        turner(grid.crs, pyproj.CRS.from_user_input(MERCATOR))  # else GDAL says it in its own words
+        cell_m = round(grid.cell_size_m, 3)
+        stack.enter_context(refused_if_damaged(path))
         transform, cols, rows = _target(source, max_side_px)
         shrink = max(source.width / cols, source.height / rows)
         level = _overview_level(source.overviews(1), shrink)
@@ -68,7 +72,7 @@ def imagery_overlay(path: PathLike, *, max_side_px: int = MAX_SIDE_PX) -> dict[s
             UNIFIED_SRC_NODATA="NO",  # as in `rasters`: each band misses its own
         )
         with vrt:
-            picture = _read(vrt, _shown_bands(source), str(path))
+            picture = _read(vrt, _shown_bands(source))
     bounds = rasterio.transform.array_bounds(rows, cols, transform)
     return {
         "url": webp_uri(picture),
@@ -102,17 +106,11 @@ def _shown_bands(source: Any) -> list[int]:
     return numbers[:3] if len(numbers) >= 3 else numbers[:1]
 
 
-def _read(vrt: Any, bands: list[int], name: str) -> NDArray[np.uint8]:
+def _read(vrt: Any, bands: list[int]) -> NDArray[np.uint8]:
     """Return red, green, blue and alpha (4, rows, cols)."""
-    try:
-        pixels = vrt.read(bands)
-        whole = Window(0, 0, vrt.width, vrt.height)
-        valid = ValidPixels(vrt, bands).read(bands, (vrt.height, vrt.width), whole)
-    except rasterio.errors.RasterioError as error:
-        raise InputError(
-            f"{name} cannot be read: {root_cause(error)}; the file is probably damaged or cut "
-            "short, so copy or download it again."
-        ) from error
+    pixels = vrt.read(bands)
+    whole = Window(0, 0, vrt.width, vrt.height)
+    valid = ValidPixels(vrt, bands).read(bands, (vrt.height, vrt.width), whole)
     if pixels.dtype.kind == "f":
         valid &= np.isfinite(pixels).all(axis=0)
     color = np.moveaxis(stretch(pixels, valid), -1, 0)
