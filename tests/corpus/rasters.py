@@ -548,7 +548,7 @@ def text_called_tif(folder, pixels):
     return path
 
 
-@odd("cannot be opened")
+@odd("cannot be opened|No raster was found")
 def folder_called_tif(folder, pixels):
     """A folder."""
     path = folder / "odd_2015-03-17.tif"

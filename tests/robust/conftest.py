@@ -17,7 +17,7 @@ def toy_engine(monkeypatch):
 def toy_package(tmp_path_factory):
     """A model file for scenes of one metre."""
     path = tmp_path_factory.mktemp("model") / "toy.geocity"
-    return write_toy_model(path, cell_size_m=1.0, tile_size=64, padding=0)
+    return write_toy_model(path, cell_size_m=1.0, tile_size=512, padding=0)
 
 
 @pytest.fixture

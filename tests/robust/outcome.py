@@ -34,13 +34,14 @@ class Outcome:
         return bool(self.said)
 
 
-def run(*arguments: object, inputs: Path, outputs: Path) -> Outcome:
+def run(*arguments: object, inputs: Path, outputs: Path, kept: tuple[str, ...] = ()) -> Outcome:
     """Run a command in this process and check that it ended as it should.
 
     Args:
         arguments: of geocity.
         inputs: a folder in which nothing may change.
         outputs: the folder of the results; after a refusal it is as it was.
+        kept: what may stay there, to be taken up by the next run.
     """
     before, given = names(outputs), names(inputs)
     with time_limit():
@@ -49,7 +50,7 @@ def run(*arguments: object, inputs: Path, outputs: Path) -> Outcome:
         raise result.exception
     assert result.exit_code in (0, 1), f"{result.exit_code}: {result.output}"
     assert "Traceback" not in result.output
-    after = names(outputs)
+    after = [name for name in names(outputs) if name not in kept]
     assert not [name for name in after if is_leftover(name)], after
     assert names(inputs) == given, "something was written beside the input"
     if result.exit_code == 0:

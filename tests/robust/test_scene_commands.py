@@ -1,0 +1,171 @@
+"""Every awkward scene goes to every command that takes one."""
+
+import datetime
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from geocity.cli import main
+from geocity.io.chips import read_chip, read_chip_folder
+from tests.corpus import rasters, vectors
+from tests.corpus.rasters import HOLE, RASTERS, classes, imagery, people, sparse_giant
+from tests.robust.outcome import names, run, time_limit
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+DAY = datetime.date(2015, 3, 17)
+
+
+def refuse(odd, outcome):
+    """Check a refusal; tell whether it was one."""
+    if odd.refusal:
+        assert outcome.refused
+        assert any(part in outcome.said for part in odd.refusal.split("|")), outcome.said
+    return outcome.refused
+
+
+def make(folder):
+    folder.mkdir()
+    return folder
+
+
+def slums(folder):
+    return vectors.plain(make(folder / "slums"), vectors.outlines(date=[DAY, DAY]))
+
+
+@pytest.mark.parametrize("name", RASTERS)
+def test_check(folders, toy_package, toy_engine, name):
+    odd, source = RASTERS[name], folders[0]
+    path = odd.write(source, imagery())
+    given = names(source)
+    with time_limit():
+        arguments = ["check", str(path), "--model", str(toy_package), "--json"]
+        result = CliRunner().invoke(main, arguments)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    levels = {finding["level"] for finding in json.loads(result.stdout)["findings"]}
+    assert result.exit_code == ("error" in levels)
+    assert result.exit_code == 1 or not odd.refusal
+    assert names(source) == given
+
+
+def test_check_of_a_giant(tmp_path, toy_package, toy_engine):
+    path = sparse_giant(tmp_path)
+    with time_limit(20):
+        result = CliRunner().invoke(main, ["check", str(path), "--model", str(toy_package)])
+    assert result.exit_code in (0, 1)
+    assert "66000 x 66000" in result.stdout
+
+
+@pytest.mark.parametrize("name", RASTERS)
+def test_classify(folders, toy_package, toy_engine, read_classes, name):
+    odd, source, out = RASTERS[name], folders[0], folders[1] / "classes.tif"
+    path = odd.write(source, imagery())
+    chances = folders[1] / "p.tif"
+    outcome = run(
+        "classify", path, "-m", toy_package, "-o", out, "--probability", chances,
+        inputs=source, outputs=folders[1],
+    )  # fmt: skip
+    if refuse(odd, outcome):
+        return
+    values, grid = read_classes(out)
+    assert chances.exists()
+    assert (values[:HOLE] == 255).all() or not odd.hole
+    if odd.exact and grid.cell_size_m == pytest.approx(1.0):
+        expected = classes(values.shape)[0]
+        assert (values == expected)[HOLE if odd.hole else 0 :].all()
+
+
+@pytest.mark.parametrize("name", RASTERS)
+def test_export_chips(folders, name):
+    odd, source, out = RASTERS[name], folders[0], folders[1] / "chips"
+    path = odd.write(source, imagery())
+    labels = slums(source)
+    outcome = run(
+        "export-chips", path, "--labels", labels, "-o", out, "--chip-size", 32,
+        "--split", "1,0,0", inputs=source, outputs=folders[1],
+    )  # fmt: skip
+    if refuse(odd, outcome) or not odd.exact:
+        return
+    for chip in read_chip_folder(out).chips:
+        image, _, valid = read_chip(chip)
+        truth = np.resize(imagery(), (len(image), *rasters.SHAPE))[:, *chip.window.slices]
+        assert (image[:, valid] == truth[:, valid]).all()
+
+
+@pytest.mark.parametrize("name", RASTERS)
+def test_scene_of_dashboard(folders, name):
+    odd, source, out = RASTERS[name], folders[0], folders[1] / "tracker.html"
+    path = odd.write(source, imagery())
+    outcome = run(
+        "dashboard", slums(source), "--scene", path, "-o", out,
+        inputs=source, outputs=folders[1],
+    )  # fmt: skip
+    if not refuse(odd, outcome):
+        assert "image/webp" in out.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", RASTERS)
+def test_covered_of_indicators(folders, name):
+    odd, source, out = RASTERS[name], folders[0], folders[1] / "table.csv"
+    path = odd.write(source, imagery())
+    wards = vectors.plain(make(source / "wards"), vectors.outlines(ward=["A", "B"]))
+    outcome = run(
+        "indicators", slums(source), "--units", wards, "--covered", path, "-o", out,
+        inputs=source, outputs=folders[1],
+    )  # fmt: skip
+    refuse(odd, outcome)
+
+
+@pytest.mark.parametrize("name", RASTERS)
+def test_population_of_indicators(folders, name):
+    odd, source, out = RASTERS[name], folders[0], folders[1] / "table.csv"
+    path = odd.write(source, people())
+    wards = vectors.plain(make(source / "wards"), vectors.outlines(ward=["A", "B"]))
+    outcome = run(
+        "indicators", slums(source), "--units", wards, "--population", path, "-o", out,
+        inputs=source, outputs=folders[1],
+    )  # fmt: skip
+    refuse(odd, outcome)
+
+
+@pytest.mark.parametrize("name", RASTERS)
+def test_imagery_of_change(folders, name):
+    odd, source, out = RASTERS[name], folders[0], folders[1] / "change.gpkg"
+    path = odd.write(source, imagery())
+    other = rasters.plain(make(source / "other"), imagery())
+    pair = (slums(source), vectors.plain(make(source / "later"), vectors.outlines(date=[DAY] * 2)))
+    dates = ("--date", "2015-01-01", "--date", "2025-01-01")
+    outcome = run(
+        "change", *pair, *dates, "--estimate-shift", "--imagery", path, "--imagery", other,
+        "-o", out, inputs=source, outputs=folders[1],
+    )  # fmt: skip
+    refuse(odd, outcome)
+
+
+@pytest.mark.parametrize("name", RASTERS)
+def test_city_prepare(folders, name):
+    source, out = folders[0], folders[1] / "cities"
+    for city in ("A", "B"):
+        for site in ("1", "2", "3"):
+            place = source / city / site
+            place.mkdir(parents=True)
+            rasters.plain(place, imagery())
+    odd = RASTERS[name]
+    place = source / "A" / "4"
+    place.mkdir()
+    odd.write(place, imagery())
+    run(
+        "city", "prepare", source, "-o", out, "--patch-m", 16, "--cell-size", 1,
+        inputs=source, outputs=folders[1], kept=(".cities.scan.jsonl",),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["float_nan", "int16_minus_9999", "palette", "rotated", "jpeg"])
+def test_map(folders, toy_package, toy_engine, name):
+    odd, source, out = RASTERS[name], folders[0], folders[1] / "map"
+    path = odd.write(source, imagery())
+    outcome = run("map", path, "-m", toy_package, "-o", out, inputs=source, outputs=folders[1])
+    if not refuse(odd, outcome):
+        assert list(out.glob("*.qgz"))
