@@ -43,7 +43,6 @@ class GeocityAlgorithm(QgsProcessingAlgorithm):
         self._command = command
         self._values: dict[str, Any] = {}
         self._load = False
-        self._loaders: list[loading.StyleLoader] = []
 
     def createInstance(self) -> GeocityAlgorithm:
         """Return a fresh one, as every run wants."""
@@ -150,7 +149,7 @@ class GeocityAlgorithm(QgsProcessingAlgorithm):
         if self._command.name == "indicators" and self._load:
             title = os.path.splitext(os.path.basename(outputs["OUT"]))[0]
             loading.load(context, outputs["OUT"], title, "OUT")
-        loading.style_results(context, self._loaders)
+        loading.style_results(context)
         return outputs
 
     def _map_outputs(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from typing import Any, Sequence
 
 from qgis.core import (
@@ -25,11 +26,15 @@ class StyleLoader(QgsProcessingLayerPostProcessorInterface):
         layer.triggerRepaint()
 
 
-def style_results(context: QgsProcessingContext, loaders: list[StyleLoader]) -> None:
+_LOADERS: deque[StyleLoader] = deque(maxlen=256)
+# QGIS keeps a pointer to a loader beyond the life of the algorithm, and does not own it.
+
+
+def style_results(context: QgsProcessingContext) -> None:
     """Have every result that will be shown loaded with its style."""
     for source in context.layersToLoadOnCompletion():
-        loaders.append(StyleLoader())
-        context.layerToLoadOnCompletionDetails(source).setPostProcessor(loaders[-1])
+        _LOADERS.append(StyleLoader())
+        context.layerToLoadOnCompletionDetails(source).setPostProcessor(_LOADERS[-1])
 
 
 def load(context: QgsProcessingContext, source: str, name: str, output: str) -> None:

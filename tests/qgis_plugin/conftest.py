@@ -29,11 +29,16 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def fake_python(folder: Path) -> str:
-    """A program that is started like a Python and plays geocity; see `fake_geocity.py`."""
+    """A program that is started like a Python and plays geocity."""
+    return str(make_fake_python(folder))
+
+
+def make_fake_python(folder: Path) -> Path:
+    """Write a program that plays geocity; see `fake_geocity.py`."""
     program = folder / "fake python"
     program.write_text(f"#!{sys.executable}\n{FAKE.read_text(encoding='utf-8')}", encoding="utf-8")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    return str(program)
+    return program
 
 
 @dataclass(frozen=True)

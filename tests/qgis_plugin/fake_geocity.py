@@ -30,7 +30,7 @@ if command == "tell":
 elif command == "fail":
     say("error", message="The scene é.tif has 2 bands; 3 are needed.")
     sys.exit(1)
-elif command == "check":
+elif command == "check" and "hang" not in arguments[1]:
     say("result", result={"level": "error", "findings": [], "estimates": {}})
     sys.exit(1)
 elif command == "usage":
