@@ -20,6 +20,7 @@ from geocity.io.class_rasters import (
     finish_classes,
     finish_probabilities,
 )
+from geocity.io.gdal_cache import class_cache_bytes, limited_cache
 from geocity.io.staging import PathLike, staged
 
 Pieces = Sequence[tuple[Path, Window]]
@@ -152,7 +153,7 @@ def class_raster_of_parts(
     with staged(out, overwrite=overwrite) as stage:
         whole = stage.scratch(".vrt")
         write_vrt(whole, pieces, grid, 1, lambda d: dress_classes(d, classes, tags))
-        with rasterio.Env(**_ONE_BY_ONE):
+        with rasterio.Env(**_ONE_BY_ONE), limited_cache(class_cache_bytes(grid.shape[1])):
             finish_classes(whole, stage, classes, counts)
         yield
 
@@ -183,6 +184,6 @@ def probability_raster_of_parts(
     with staged(out, overwrite=overwrite) as stage:
         whole = stage.scratch(".vrt")
         write_vrt(whole, pieces, grid, len(names), lambda d: dress_probabilities(d, names, tags))
-        with rasterio.Env(**_ONE_BY_ONE):
+        with rasterio.Env(**_ONE_BY_ONE), limited_cache(class_cache_bytes(grid.shape[1])):
             finish_probabilities(whole, stage, names)
         yield
