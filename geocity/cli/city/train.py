@@ -65,6 +65,12 @@ def _chosen(preset: str, values: dict[str, Any]) -> CityTrainOptions:
 @_option("schedule", "How the learning rate goes.", type=click.Choice(SCHEDULES))
 @_option("weight_decay", "Weight decay, on kernels alone.", type=float)
 @_option("fold", "Which fold of the split to train on.", type=int)
+@_option(
+    "leave_out",
+    "A city (code or name) that the model must never see; may be repeated. geocity city evaluate "
+    "then measures how well truly unknown cities are noticed.",
+    multiple=True,
+)
 @_option("monitor", "What chooses the best epoch.", type=click.Choice(["accuracy", "loss"]))
 @_option("patience", "Stop after so many epochs without improvement; 0: never.", type=int)
 @_option("seed", "Makes random choices repeatable.", type=int)

@@ -38,8 +38,9 @@ class Answer:
             for a model that is not calibrated.
         coverage: of the set; None for a model that is not calibrated.
         energy: how loudly any city is spoken for.
-        unknown: whether it is probably a city that the model never saw; None for a model that is
-            not calibrated.
+        unknown: whether it is unlike what the model knows: a city that it never saw, or, where
+            the model does not hold up well across dates and cameras, one of those; None for a
+            model that is not calibrated.
         folder: where its map lies; None where none was made.
     """
 
@@ -84,7 +85,10 @@ class Answer:
         told = [names.get(code, code) for code in self.choice]
         choice = f"{self.coverage:.0%}: {_either(told)}"
         if self.unknown:
-            text = f"probably none of the model's cities; the likest are {text}"
+            text = (
+                "unlike what the model knows, so another city or another date or camera; the "
+                f"likest are {text}"
+            )
         return f"{self.image}: {text}; {choice} ({_patches(self.patches)})"
 
 

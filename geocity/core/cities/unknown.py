@@ -7,7 +7,8 @@ validation units reaches, for example 95 %.
 
 How well it works is measured by leaving cities out: each city in turn loses its logit, so that the
 model cannot name it, and its units must be told from those of all the others. The network has
-still seen the city in training; for one that it never saw, the figures may be worse.
+still seen the city in training; for one that it never saw, the figures may be worse. The honest
+and dear measurement is a model trained without the city (``geocity city train --leave-out``).
 """
 
 from dataclasses import dataclass
@@ -20,7 +21,8 @@ from geocity.core.cities.votes import Logits, Units
 
 LEAVE_OUT_CAVEAT = (
     "Measured by taking away each city's logit in turn; the network has seen the city in training, "
-    "so for a city that it never saw the figures may be worse."
+    "so for a city that it never saw the figures may be worse (to measure that, train with "
+    "--leave-out and evaluate on the same folder)."
 )
 
 

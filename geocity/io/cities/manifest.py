@@ -11,8 +11,8 @@ A city folder holds tables, no pictures: patches are cut from the images where t
 import datetime
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +127,40 @@ class CityFolder:
         """Return where a patch lies on the ground; None without georeference."""
         grid = self.image_grid(int(self.patches["image"].iloc[patch]))
         return None if grid is None else grid[self.patch_window(patch)]
+
+
+def without_cities(folder: CityFolder, names: Sequence[str]) -> CityFolder:
+    """Return a city folder without some of its cities, images and patches alike.
+
+    Args:
+        folder: all cities.
+        names: codes or names of cities.
+
+    Raises:
+        InputError: if a city is not in the folder, or fewer than two would be left.
+    """
+    known = {word.casefold(): c.code for c in folder.cities for word in (c.name, c.code)}
+    for name in names:
+        if name.casefold() not in known:
+            told = ", ".join(city.code for city in folder.cities)
+            raise InputError(f"There is no city {name!r} in {folder.path}; it holds {told}.")
+    dropped = {known[name.casefold()] for name in names}
+    kept = [k for k, city in enumerate(folder.cities) if city.code not in dropped]
+    if len(kept) < 2:
+        raise InputError(
+            f"Without {', '.join(sorted(dropped))}, {folder.path} has {len(kept)} cities left; "
+            "leave two or more to choose from."
+        )
+    position = {old: new for new, old in enumerate(kept)}
+    images = folder.images[folder.images["city"].isin(kept)]
+    row = pd.Series(range(len(images)), index=images.index)
+    patches = folder.patches[folder.patches["city"].isin(kept)]
+    patches = patches.assign(
+        image=patches["image"].map(row), city=patches["city"].map(position)
+    ).reset_index(drop=True)
+    images = images.assign(city=images["city"].map(position)).reset_index(drop=True)
+    cities = tuple(folder.cities[k] for k in kept)
+    return replace(folder, cities=cities, images=images, patches=patches)
 
 
 def resolved(path: str, folder: Path) -> str:

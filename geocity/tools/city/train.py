@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from geocity.core.cities.acquisitions import cities_of_one_acquisition
 from geocity.core.progress import Progress, silent
-from geocity.io.cities.manifest import CityFolder, read_city_folder
+from geocity.io.cities.manifest import CityFolder, read_city_folder, without_cities
 from geocity.io.cities.packages import write_city_package
 from geocity.io.staging import PathLike, fresh_output
 from geocity.io.weight_files import read_weight_file
@@ -84,7 +84,7 @@ def train(
     options = options or CityTrainOptions()
     progress = progress or silent
     path = fresh_output(out, overwrite=overwrite)
-    folder = read_city_folder(cities)
+    folder = without_cities(read_city_folder(cities), options.leave_out)
     data, options = _settle(folder, options)
     _warn_of_single_acquisitions(folder)
     run = open_run(path, resume=resume, overwrite=overwrite)

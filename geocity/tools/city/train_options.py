@@ -39,6 +39,8 @@ class CityTrainOptions:
         schedule: ``one-cycle`` ends at a rate of almost nothing; ``constant`` as in DL-SLICER.
         weight_decay: of AdamW, on kernels alone; without it AdamW is Adam.
         fold: which fold of the folder's split to train on.
+        leave_out: codes or names of cities that the model must never see: `geocity.city.evaluate`
+            on the same folder then measures how well truly unknown cities are noticed.
         monitor: what chooses the best epoch: ``accuracy`` (balanced) or ``loss``.
         patience: epochs without improvement after which training stops; 0 goes to the end.
         seed: all chance comes from it.
@@ -60,6 +62,7 @@ class CityTrainOptions:
     schedule: str = "one-cycle"
     weight_decay: float = 5e-2
     fold: int = 0
+    leave_out: tuple[str, ...] = ()
     monitor: str = "accuracy"
     patience: int = 0
     seed: int = 0
@@ -95,6 +98,7 @@ class CityTrainOptions:
         """Return what shapes the result, without what belongs to one computer."""
         values = asdict(self)
         del values["tensorboard"]
+        values["leave_out"] = list(self.leave_out)
         if is_weight_file(self.weights):
             values["weights"] = Path(self.weights).name
         return values

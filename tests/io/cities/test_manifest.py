@@ -1,6 +1,7 @@
 """A city folder is read back as it was written."""
 
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -8,7 +9,14 @@ import pytest
 from geocity.core.grid import Window
 from geocity.errors import InputError, OutputExistsError
 from geocity.io.cities import manifest
-from geocity.io.cities.manifest import portable, read_city_folder, resolved, write_city_folder
+from geocity.io.cities.manifest import (
+    City,
+    portable,
+    read_city_folder,
+    resolved,
+    without_cities,
+    write_city_folder,
+)
 from tests.toy_cities import ORIGIN, toy_folder
 
 
@@ -75,3 +83,28 @@ def test_what_is_no_city_folder_is_refused(tmp_path):
     (out / "images.csv").write_text("nothing\n1\n")
     with pytest.raises(InputError, match=r"images\.csv"):
         read_city_folder(out)
+
+
+def test_cities_are_left_out_with_their_images_and_patches(tmp_path):
+    folder = toy_folder(tmp_path)
+    cities = (City("ZZZ", "Zero"), *folder.cities, City("YYY", "Last"))
+    moved = replace(
+        folder,
+        cities=cities,
+        images=folder.images.assign(city=folder.images["city"] + 1),
+        patches=folder.patches.assign(city=folder.patches["city"] + 1),
+    )
+    left = without_cities(moved, ["zzz", "Last"])
+    assert left.cities == folder.cities
+    pd.testing.assert_frame_equal(left.images, folder.images)
+    pd.testing.assert_frame_equal(left.patches, folder.patches)
+    first = folder.cities[0].code
+    fewer = without_cities(moved, [first])
+    assert len(fewer.patches) == (folder.patches["city"] > 0).sum()
+    own = folder.patches[folder.patches["city"] > 0]["image"]
+    keys = fewer.images["key"].iloc[fewer.patches["image"]].tolist()
+    assert keys == folder.images["key"].iloc[own].tolist()
+    with pytest.raises(InputError, match="There is no city 'Rome'"):
+        without_cities(moved, ["Rome"])
+    with pytest.raises(InputError, match="has 1 cities left"):
+        without_cities(folder, [first])

@@ -11,7 +11,10 @@ from geocity.errors import InputError, OutputExistsError
 from geocity.io.cities.packages import read_city_package
 from geocity.models import callbacks
 from geocity.models.cities.inference import load_city_model
+from geocity.tools.city.evaluate import evaluate
+from geocity.tools.city.evaluate_options import CityEvaluateOptions
 from geocity.tools.city.train import PRESETS, CityTrainOptions, train
+from tests.tools.city.toy_cities import CITIES, write_toy_cities
 from tests.tools.city.toy_sites import DATES, write_toy_sites
 
 TOY = CityTrainOptions(
@@ -195,3 +198,23 @@ def test_the_command_lets_what_is_typed_stand_over_the_preset(cities, tmp_path):
     assert contract.options["epochs"] == 1
     assert not contract.per_image
     assert PRESETS["dl-slicer"].batch_size == 128
+
+
+def test_a_city_left_out_is_truly_unknown(tmp_path):
+    prepared = write_toy_cities(tmp_path, CITIES)
+    left = CITIES[1]
+    model = train(
+        prepared, out=tmp_path / "m.geocity", options=replace(SHORT, leave_out=(left.name.lower(),))
+    )
+    contract = read_city_package(model).contract
+    assert left.code not in contract.codes
+    assert len(contract.codes) == len(CITIES) - 1
+    report = evaluate(
+        model,
+        prepared,
+        out=tmp_path / "evaluation",
+        options=CityEvaluateOptions(draws=20, audit_patches=0, device="cpu"),
+    ).report
+    parts = pd.read_csv(prepared / "patches.csv")
+    strangers = parts[(parts["part"] == "test") & (parts["city"] == 1)]
+    assert report["unknown"]["patches"]["never_seen"]["units"] == len(strangers) > 0
