@@ -69,7 +69,7 @@ class Gathering:
                 self._held[part] = {name: _Layers(count) for name, count in self._layers.items()}
             held = self._held[part][name]
             cut = layers[(slice(None), *common.shift(-placed.row, -placed.col).slices)]
-            held.pieces.append((common, zlib.compress(np.ascontiguousarray(cut), _LEVEL)))
+            held.pieces.append((common, zlib.compress(cut.tobytes(), _LEVEL)))
             held.filled += common.rows * common.cols
             pixels = part.window.rows * part.window.cols
             if all(one.filled == pixels for one in self._held[part].values()):

@@ -82,7 +82,7 @@ def classify(
     parts = plan_parts(plan.layout.region.shape, PART_SIDE)
     with executor_for(work) as executor:
         engine = executor.ask(job.engine)
-        store = PartStore(parts_folder(Path(out)), job.fingerprint(engine))
+        store = PartStore(parts_folder(Path(out).absolute()), job.fingerprint(engine))
         complete = run_parts(job, parts, store, work=work, progress=progress, executor=executor)
     if not complete or (work.part_range is not None and not store.claim()):
         return store.folder
@@ -131,19 +131,21 @@ def _put_together(
     """Make the rasters of the parts; they appear together, and the parts go."""
     grid, table = job.plan.layout.out_grid, job.plan.package.contract.classes
     counts = counts_of(store, parts)
-    more = {"overwrite": results.overwrite, "tags": results.tags}
+    overwrite, tags = results.overwrite, results.tags
     try:
         with contextlib.ExitStack() as stack:
             pieces = pieces_of(store, parts, CLASSES)
-            stack.enter_context(
-                class_raster_of_parts(results.classes, pieces, grid, table, counts, **more)
+            raster = class_raster_of_parts(
+                results.classes, pieces, grid, table, counts, overwrite=overwrite, tags=tags
             )
+            stack.enter_context(raster)
             if results.probability is not None:
                 pieces = pieces_of(store, parts, PROBABILITIES)
                 names = [table.names[i] for i in job.chosen]
-                stack.enter_context(
-                    probability_raster_of_parts(results.probability, pieces, grid, names, **more)
+                raster = probability_raster_of_parts(
+                    results.probability, pieces, grid, names, overwrite=overwrite, tags=tags
                 )
+                stack.enter_context(raster)
     except BaseException:
         store.disclaim()
         tell_what_stays(parts, store)
