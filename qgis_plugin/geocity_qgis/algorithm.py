@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import os
 from typing import Any
 
@@ -77,11 +76,10 @@ class GeocityAlgorithm(QgsProcessingAlgorithm):
         return ICON
 
     def shortHelpString(self) -> str:
-        """Return what the command does, and the command's name."""
-        text = "".join(
-            f"<p>{html.escape(part, quote=False)}</p>" for part in self._command.help.split("\n\n")
-        )
-        return f"{text}<p><i>Runs</i> geocity {self._command.name}.</p>"
+        """Return what the command does, what fields want, and the command's name."""
+        fields = [f"• {p.label}: {p.help}" for p in self._command.parameters if p.help]
+        paragraphs = [*self._command.help.split("\n\n"), *fields]
+        return "\n".join([*paragraphs, f"Runs geocity {self._command.name}."])
 
     def shortDescription(self) -> str:
         """Return the first sentence of the help."""

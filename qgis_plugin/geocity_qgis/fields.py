@@ -12,11 +12,12 @@ MONITORING = "Monitoring"
 MODEL_FILES = "geocity models (*.geocity);;All files (*.*)"
 REPLACED = "QGIS asks before a file is replaced; then it is replaced."
 IN_TERMINAL = "Meant for the terminal."
-ENGINE_OPTIONS = {
+PART_OPTIONS = {
     "--scheduler": "A cluster is used from the terminal.",
-    "--resume": "Resuming in parts is done from the terminal.",
-    "--part-range": "Resuming in parts is done from the terminal.",
+    "--resume": "A run always goes on where a former one was stopped.",
+    "--part-range": "Machines that share a folder are told apart in the terminal.",
 }
+ONE_PROCESS = {**PART_OPTIONS, "--workers": "Several processes are used from the terminal."}
 
 
 def integer(flag: str, label: str, **more: Any) -> Parameter:
@@ -117,9 +118,8 @@ def dates(label: str, flag: str = "--date") -> Parameter:
     return Parameter(
         flag,
         "dates",
-        label,
-        help="Days such as 2015-02-14, parted by commas, in the order of the layers. Empty: the "
-        "layers say it themselves.",
+        f"{label}, as 2015-02-14, 2025-02-09",
+        help="In the order of the layers. Empty: the layers say it themselves.",
     )
 
 
@@ -163,4 +163,16 @@ def passes(*, can_be_none: bool) -> Parameter:
         "Passes of the majority filter",
         default="1",
         help=f"A number, or stable: until nothing changes.{more}",
+    )
+
+
+def workers() -> Parameter:
+    """Return the number of processes."""
+    return integer(
+        "--workers",
+        "Processes on this machine",
+        default=1,
+        low=1,
+        advanced=True,
+        help="Each needs memory of its own.",
     )

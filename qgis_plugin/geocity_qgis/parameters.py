@@ -36,7 +36,8 @@ _LAYER_LISTS = {
 
 def make(parameter: Parameter) -> QgsProcessingParameterDefinition:
     """Return the definition that QGIS makes a field of the dialog from."""
-    optional = not parameter.required
+    # What has a default cannot be empty; that is simpler to read than "optional".
+    optional = not parameter.required and parameter.default in (None, "")
     if parameter.kind in _LAYER_LISTS:
         made = QgsProcessingParameterMultipleLayers(
             parameter.key, parameter.label, _LAYER_LISTS[parameter.kind], None, optional

@@ -207,7 +207,7 @@ def _listen(process: subprocess.Popen[bytes], listener: Listener, said: _Said) -
     while readers:
         if listener.cancelled():
             end_group(process)
-            raise CancelledError("Cancelled; nothing half-written was left.")
+            raise CancelledError("Cancelled; no half-written result was left.")
         try:
             is_stdout, line = lines.get(timeout=_POLL_S)
         except queue.Empty:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from geocity_qgis.command import Command, Parameter
 from geocity_qgis.fields import (
-    ENGINE_OPTIONS,
     IN_TERMINAL,
     MAPPING,
+    ONE_PROCESS,
     REPLACED,
     choice,
     device,
@@ -69,7 +69,7 @@ EXPORT_CHIPS = Command(
             "Values and class names",
             help="For example 6:slum,0:ignore; other values are background.",
         ),
-        integer("--chip-size", "Side of a chip in pixels", default=400, required=True, low=1),
+        integer("--chip-size", "Side of a chip in pixels", default=400, low=1),
         number(
             "--cell-size",
             "Cell size in metres",
@@ -77,20 +77,9 @@ EXPORT_CHIPS = Command(
             help="Scenes are resampled to it. Empty: as they are.",
         ),
         choice(
-            "--chips",
-            "Which chips to write",
-            ("with-features", "all"),
-            default="with-features",
-            required=True,
+            "--chips", "Which chips to write", ("with-features", "all"), default="with-features"
         ),
-        number(
-            "--negatives",
-            "Share of chips without a feature",
-            default=0.0,
-            required=True,
-            low=0,
-            high=1,
-        ),
+        number("--negatives", "Share of chips without a feature", default=0.0, low=0, high=1),
         Parameter(
             "--labelled-area",
             "polygons",
@@ -160,7 +149,7 @@ EXPORT_CHIPS = Command(
         switch("--overwrite", "Replace what is in the folder"),
         Parameter("--out", "folder out", "Folder of chips", required=True),
     ),
-    left_out={**ENGINE_OPTIONS},
+    left_out={**ONE_PROCESS},
     always=(),
     tags="training data,deep learning,samples,tiles",
 )
@@ -175,9 +164,7 @@ TRAIN = Command(
     "Resume.",
     (
         Parameter("", "folder", "Folder of chips", name="CHIPS", required=True),
-        integer(
-            "--epochs", "Epochs: passes over the training chips", default=25, required=True, low=1
-        ),
+        integer("--epochs", "Epochs: passes over the training chips", default=25, low=1),
         text(
             "--encoder",
             "Encoder",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from geocity_qgis.command import Command, Parameter
 from geocity_qgis.fields import (
-    ENGINE_OPTIONS,
     MAPPING,
+    ONE_PROCESS,
+    PART_OPTIONS,
     REPLACED,
     aoi,
     batch_size,
@@ -21,6 +22,7 @@ from geocity_qgis.fields import (
     text,
     threshold,
     tile_size,
+    workers,
 )
 
 CLASSIFY = Command(
@@ -71,10 +73,11 @@ CLASSIFY = Command(
         ),
         device(),
         engine(),
+        workers(),
         Parameter("--probability", "raster out", "Probabilities"),
         Parameter("--out", "raster out", "Classes", required=True),
     ),
-    left_out={"--overwrite": REPLACED, **ENGINE_OPTIONS},
+    left_out={"--overwrite": REPLACED, **PART_OPTIONS},
     tags="deep learning,segmentation,inference,predict,pixels",
 )
 
@@ -89,8 +92,8 @@ MAP = Command(
     (
         scenes(),
         model(),
-        number("--min-area", "Smallest patch to keep in m²", default=200.0, required=True, low=0),
-        number("--min-hole", "Smallest hole to keep in m²", default=100.0, required=True, low=0),
+        number("--min-area", "Smallest patch to keep in m²", default=200.0, low=0),
+        number("--min-hole", "Smallest hole to keep in m²", default=100.0, low=0),
         passes(can_be_none=True),
         threshold(),
         aoi(),
@@ -101,7 +104,7 @@ MAP = Command(
         switch("--overwrite", "Replace results in the folder"),
         Parameter("--out", "folder out", "Folder of results", required=True),
     ),
-    left_out={**ENGINE_OPTIONS},
+    left_out={**ONE_PROCESS},
     always=(),
     tags="slums,deep learning,segmentation,outlines",
     loads="Add the outlines and classes to the project",
@@ -132,9 +135,10 @@ MAJORITY_FILTER = Command(
             help="Odd. Takes the most frequent class of a square window instead; leave neighbours "
             "and agreement empty then.",
         ),
+        workers(),
         Parameter("--out", "raster out", "Filtered", required=True),
     ),
-    left_out={"--overwrite": REPLACED, **ENGINE_OPTIONS},
+    left_out={"--overwrite": REPLACED, **PART_OPTIONS},
     tags="smooth,clean,generalise,modal",
 )
 
@@ -176,8 +180,9 @@ POLYGONIZE = Command(
         Parameter("--date", "date", "Day of the image", help="Empty: what the raster says."),
         integer("--max-vertices", "Cut polygons with more vertices", low=4, advanced=True),
         text("--layer", "Name of the layer", advanced=True, help="Empty: the name of the file."),
+        workers(),
         Parameter("--out", "vector out", "Polygons", required=True),
     ),
-    left_out={"--overwrite": REPLACED, **ENGINE_OPTIONS},
+    left_out={"--overwrite": REPLACED, **PART_OPTIONS},
     tags="vectorise,raster to polygon,outlines",
 )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from geocity_qgis.command import Command, Parameter
 from geocity_qgis.fields import (
-    ENGINE_OPTIONS,
     MONITORING,
+    ONE_PROCESS,
     REPLACED,
     assessments,
     dates,
@@ -78,11 +78,7 @@ CHANGE = Command(
             help="A GeoPackage with growth, loss, persistent ground and settlements.",
         ),
     ),
-    left_out={
-        "--overwrite": REPLACED,
-        "--layer": "A layer of QGIS knows its name.",
-        **ENGINE_OPTIONS,
-    },
+    left_out={"--overwrite": REPLACED, "--layer": "A layer of QGIS knows its name.", **ONE_PROCESS},
     tags="growth,loss,monitoring,settlements,difference",
 )
 
@@ -129,7 +125,7 @@ INDICATORS = Command(
             files="CSV (*.csv);;GeoPackage with the shapes of the wards (*.gpkg)",
         ),
     ),
-    left_out={"--overwrite": REPLACED, **ENGINE_OPTIONS},
+    left_out={"--overwrite": REPLACED, **ONE_PROCESS},
     tags="statistics,wards,SDG 11.1.1,population,zonal",
     loads="Add the table to the project",
 )

@@ -76,10 +76,7 @@ def test_defaults_and_demands_are_those_of_the_command_line(command, parameter):
     default = default_of(option)
     assert (parameter.default or None) == (default or None) or parameter.default == default
     assert type(parameter.default or None) is type(default or None)
-    if option.required:
-        assert parameter.required
-    elif parameter.required:
-        assert parameter.default is not None
+    assert parameter.required == option.required
 
 
 @pairs

@@ -294,7 +294,7 @@ def test_cancelling_ends_the_run_and_all_it_started(session):
     assert said["alive"] == []
     assert said["seconds"] < 15
     assert said["percents"][:1] == [1.0]
-    assert "Cancelled; nothing half-written was left." in said["lines"]
+    assert "Cancelled; no half-written result was left." in said["lines"]
 
 
 def test_results_come_with_their_styles(session):
