@@ -1,12 +1,15 @@
 """``geocity map``."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from geocity.cli.console import Console
-from geocity.cli.options import out_option, overwrite_option, tool_command
+from geocity.cli.options import out_option, overwrite_option, tool_command, whole_work_options
+
+if TYPE_CHECKING:
+    from geocity.engine.run import WorkOptions
 
 
 def _passes(ctx: click.Context, param: click.Parameter, value: str) -> int | Literal["stable"]:
@@ -62,6 +65,7 @@ def _passes(ctx: click.Context, param: click.Parameter, value: str) -> int | Lit
     "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
 )
 @click.option("--title", default="", help="Title of the project and of its print page.")
+@whole_work_options
 @overwrite_option
 def command(
     console: Console,
@@ -69,6 +73,7 @@ def command(
     model: Path,
     out: Path,
     overwrite: bool,
+    work: "WorkOptions",
     threshold: float | None,
     aoi: Path | None,
     tile_size: int | None,
@@ -80,7 +85,7 @@ def command(
 
     Several scenes may be several dates or several places; each gets its rasters and its layer of
     outlines. For finer control run the steps one by one: classify, majority-filter, clean,
-    polygonize.
+    polygonize. A map that was stopped goes on where it was when the command is run again.
 
     \b
     Example:
@@ -99,6 +104,7 @@ def command(
         out=out,
         options=MapOptions(classify=how, **options),
         overwrite=overwrite,
+        work=work,
         progress=console.progress,
     )
     console.result(result.project)

@@ -80,14 +80,24 @@ _WORK_OPTIONS: tuple[Decorator, ...] = (
 
 def work_options(function: Callable[..., None]) -> Callable[..., None]:
     """Add the options of work in parts; the function is given them as ``work``."""
+    return _with_work(function, _WORK_OPTIONS)
 
+
+def whole_work_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of work in parts for a command that cannot do a range of them alone."""
+    return _with_work(function, _WORK_OPTIONS[:-1])
+
+
+def _with_work(
+    function: Callable[..., None], options: tuple[Decorator, ...]
+) -> Callable[..., None]:
     @functools.wraps(function)
     def packed(
         *arguments: Any,
         workers: int,
         scheduler: str | None,
         resume: bool,
-        part_range: tuple[int, int] | None,
+        part_range: tuple[int, int] | None = None,
         **others: Any,
     ) -> None:
         from geocity.engine.run import WorkOptions
@@ -95,7 +105,7 @@ def work_options(function: Callable[..., None]) -> Callable[..., None]:
         work = WorkOptions(workers, scheduler, resume, part_range)
         function(*arguments, work=work, **others)
 
-    for option in reversed(_WORK_OPTIONS):
+    for option in reversed(options):
         packed = option(packed)
     return packed
 

@@ -3,28 +3,31 @@
 import datetime
 import logging
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypedDict
 
 import pyogrio
 
 import geocity
 from geocity.core.progress import Progress, silent
+from geocity.engine.job import file_facts, fingerprint
+from geocity.engine.run import WorkOptions
 from geocity.errors import InputError
 from geocity.io.class_rasters import open_class_raster
 from geocity.io.geopackages import collect_layers
 from geocity.io.history import history
 from geocity.io.map_projects import MappedScene, file_label, labels, write_map_project
-from geocity.io.model_packages import read_model
+from geocity.io.model_packages import ModelPackage, read_model
 from geocity.io.print_layouts import LayoutText
 from geocity.io.rasters import open_scene
+from geocity.io.source_files import raster_facts
 from geocity.io.staging import PathLike, fresh_output
 from geocity.tools.classify import ClassifyOptions, classify
 from geocity.tools.clean import clean
 from geocity.tools.majority_filter import majority_filter
+from geocity.tools.map_journal import Journal
 from geocity.tools.polygonize import polygonize
 
 logger = logging.getLogger(__name__)
@@ -77,6 +80,7 @@ def map(  # noqa: A001 - the command's name
     out: PathLike,
     options: MapOptions | None = None,
     overwrite: bool = False,
+    work: WorkOptions | None = None,
     progress: Progress | None = None,
 ) -> MapResult:
     """Map one or several scenes and put the result into a QGIS project.
@@ -84,7 +88,8 @@ def map(  # noqa: A001 - the command's name
     For each scene the folder gets `classified_….tif` (straight from the model), `probability_….tif`
     and `classes_….tif` (filtered and cleaned); `slums.gpkg` (or `polygons.gpkg`, if the model knows
     other classes) gets a layer of outlines a scene. Each step is a tool of its own and can be run
-    again alone. Scenes should show different dates or different places.
+    again alone. Scenes should show different dates or different places. A map that was stopped goes
+    on where it was when it is asked for again.
 
     Args:
         scenes: the imagery, one path or several.
@@ -92,6 +97,7 @@ def map(  # noqa: A001 - the command's name
         out: the folder to fill; it may exist.
         options: how.
         overwrite: replace results that are there.
+        work: by whom; a range of parts makes no map.
         progress: told how far each step is.
 
     Returns:
@@ -102,29 +108,48 @@ def map(  # noqa: A001 - the command's name
         ModelError: if the model cannot be used.
         OutputExistsError: if a result is there already.
     """
-    options, progress = options or MapOptions(), progress or silent
+    options, work = options or MapOptions(), work or WorkOptions()
     folder = Path(out)
     paths = [Path(scenes)] if isinstance(scenes, str | os.PathLike) else [Path(s) for s in scenes]
     package = read_model(model)
     kept = [c.name for c in package.contract.classes if c.value != 0]
     subject = "slums" if [name.casefold() for name in kept] == ["slum"] else "polygons"
-    _check(options)
+    _check(options, work)
     mapped = _plan(paths, folder, subject)
     outlines, project = folder / f"{subject}.gpkg", folder / "map.qgz"
     made = [p for m in mapped for p in (_classified(m), m.probability, m.classes)]
+    journal = Journal(folder, _fingerprint(paths, package, options), resume=work.resume)
+    overwrite = overwrite or journal.resumed
     for path in (*made, outlines, project):
         fresh_output(path, overwrite=overwrite)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".work_") as work:
-        sources = {
-            m.layer: _map_scene(m, model, Path(work), options, overwrite, progress) for m in mapped
-        }
-        collect_layers(sources, out=outlines, overwrite=overwrite)
-    text = _words(mapped, outlines, package.path.name, kept, options)
-    write_map_project(project, outlines, mapped, text, overwrite=overwrite)
+    journal.begin()
+    run = _Run(model, options, journal, overwrite, work, progress or silent)
+    try:
+        collect_layers({m.layer: run.map(m) for m in mapped}, out=outlines, overwrite=overwrite)
+        text = _words(mapped, outlines, package.path.name, kept, options)
+        write_map_project(project, outlines, mapped, text, overwrite=overwrite)
+    except BaseException:
+        journal.pause()
+        raise
+    journal.end()
     return MapResult(project, outlines, tuple(mapped))
 
 
-def _check(options: MapOptions) -> None:
+def _fingerprint(paths: Sequence[Path], package: ModelPackage, options: MapOptions) -> str:
+    """Return the hash of what a map is made of."""
+    aoi = options.classify.aoi
+    scenes = [raster_facts(path) for path in paths]
+    area = file_facts(aoi) if aoi is not None else None
+    contract = package.contract.to_json()
+    return fingerprint("map", geocity.__version__, scenes, area, contract, options)
+
+
+def _check(options: MapOptions, work: WorkOptions) -> None:
+    if work.part_range is not None:
+        raise InputError(
+            "A map is made in several steps; to compute ranges of parts run classify, "
+            "majority-filter, clean and polygonize one by one."
+        )
     if options.passes == 0 and not (options.min_area_m2 or options.min_hole_m2):
         raise InputError(
             "Filter and cleaning are both switched off; run classify and polygonize by themselves."
@@ -160,59 +185,78 @@ def _classified(mapped: MappedScene) -> Path:
     return mapped.classes.with_name(mapped.classes.name.replace("classes_", "classified_", 1))
 
 
-def _map_scene(
-    mapped: MappedScene,
-    model: PathLike,
-    work: Path,
-    options: MapOptions,
-    overwrite: bool,
-    progress: Progress,
-) -> Path:
-    """Run the steps on one scene; the outlines go to a file of their own."""
-    logger.info("%s: classify, filter, clean, outline.", mapped.scene.name)
-    raw = classify(
-        mapped.scene,
-        model=model,
-        out=_classified(mapped),
-        probability=mapped.probability,
-        options=options.classify,
-        overwrite=overwrite,
-        progress=progress,
-    )
-    _tidy(raw, mapped.classes, work / f"filtered_{mapped.layer}.tif", options, overwrite, progress)
-    return polygonize(
-        mapped.classes,
-        out=work / f"{mapped.layer}.gpkg",
-        layer=mapped.layer,
-        probability=mapped.probability,
-        progress=progress,
-    )
+@dataclass(frozen=True)
+class _Run:
+    """What the steps of all scenes share.
 
+    Attributes:
+        model: the model file.
+        options: how.
+        journal: which steps are done.
+        overwrite: replace results that are there.
+        work: by whom.
+        progress: told how far each step is.
+    """
 
-def _tidy(
-    raw: Path,
-    out: Path,
-    between: Path,
-    options: MapOptions,
-    overwrite: bool,
-    progress: Progress,
-) -> None:
-    """Filter, then clean; either may be left out."""
-    cleaned = bool(options.min_area_m2 or options.min_hole_m2)
-    if options.passes != 0:
-        filtered = between if cleaned else out
-        raw = majority_filter(
-            raw, out=filtered, passes=options.passes, overwrite=overwrite, progress=progress
-        )
-    if cleaned:
-        clean(
+    model: PathLike
+    options: MapOptions
+    journal: Journal
+    overwrite: bool
+    work: WorkOptions
+    progress: Progress
+
+    def map(self, mapped: MappedScene) -> Path:
+        """Run the steps on one scene; the outlines go to a file of their own."""
+        logger.info("%s: classify, filter, clean, outline.", mapped.scene.name)
+        raw, step = _classified(mapped), self.journal.step
+        more = self._more()
+        step(
             raw,
-            out=out,
-            min_area_m2=options.min_area_m2,
-            min_hole_m2=options.min_hole_m2,
-            overwrite=overwrite,
-            progress=progress,
+            lambda: classify(
+                mapped.scene,
+                model=self.model,
+                out=raw,
+                probability=mapped.probability,
+                options=self.options.classify,
+                **more,
+            ),
         )
+        self._tidy(raw, mapped)
+        outlines = self.journal.work / f"{mapped.layer}.gpkg"
+        again: _More = {**more, "overwrite": True}
+        return step(
+            outlines,
+            lambda: polygonize(
+                mapped.classes,
+                out=outlines,
+                layer=mapped.layer,
+                probability=mapped.probability,
+                **again,
+            ),
+        )
+
+    def _more(self) -> "_More":
+        return {"overwrite": self.overwrite, "work": self.work, "progress": self.progress}
+
+    def _tidy(self, raw: Path, mapped: MappedScene) -> None:
+        """Filter, then clean; either may be left out."""
+        options, step, more = self.options, self.journal.step, self._more()
+        out, filtered = mapped.classes, raw
+        cleans = bool(options.min_area_m2 or options.min_hole_m2)
+        if options.passes != 0:
+            filtered = self.journal.work / f"filtered_{mapped.layer}.tif" if cleans else out
+            replaces: _More = {**more, "overwrite": cleans or self.overwrite}
+            passes = options.passes
+            step(filtered, lambda: majority_filter(raw, out=filtered, passes=passes, **replaces))
+        if cleans:
+            areas = {"min_area_m2": options.min_area_m2, "min_hole_m2": options.min_hole_m2}
+            step(out, lambda: clean(filtered, out=out, **areas, **more))
+
+
+class _More(TypedDict):
+    overwrite: bool
+    work: WorkOptions
+    progress: Progress
 
 
 def _words(

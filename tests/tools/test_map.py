@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from geocity.cli import main
 from geocity.core.classes import ClassTable
+from geocity.engine.run import WorkOptions
 from geocity.errors import InputError, OutputExistsError
 from geocity.io.class_rasters import (
     create_class_raster,
@@ -189,7 +190,7 @@ def test_nothing_is_replaced_unasked_and_nothing_begun(
     assert set(out.iterdir()) == set(before)
 
 
-def test_a_failing_step_leaves_no_scratch(
+def test_a_map_goes_on_after_a_failing_step(
     tmp_path: Path,
     model: Path,
     bright_is_slum: list[ClassifyOptions],
@@ -198,15 +199,82 @@ def test_a_failing_step_leaves_no_scratch(
     def fail(*_: object, **__: object) -> None:
         raise InputError("broken")
 
-    monkeypatch.setattr(map_module, "polygonize", fail)
+    scene, out = make_scene(tmp_path / "a.tif"), tmp_path / "m"
+    with monkeypatch.context() as patch:
+        patch.setattr(map_module, "polygonize", fail)
+        with pytest.raises(InputError, match="broken"):
+            map(scene, model=model, out=out)
+    finished = {"classified_a.tif", "probability_a.tif", "classes_a.tif"}
+    assert {p.name for p in out.glob("*.tif")} == finished
+    result = map(scene, model=model, out=out)
+    assert len(bright_is_slum) == 1  # it was not classified again
+    assert result.project.exists()
+    assert not [p for p in out.iterdir() if p.name.startswith(".")]
+    with pytest.raises(OutputExistsError):
+        map(scene, model=model, out=out)
+
+
+@pytest.mark.parametrize("change", ["options", "scene", "resume"])
+def test_another_map_starts_afresh(
+    tmp_path: Path,
+    model: Path,
+    bright_is_slum: list[ClassifyOptions],
+    monkeypatch: pytest.MonkeyPatch,
+    change: str,
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise InputError("broken")
+
+    scene, out = make_scene(tmp_path / "a.tif"), tmp_path / "m"
+    with monkeypatch.context() as patch:
+        patch.setattr(map_module, "polygonize", fail)
+        with pytest.raises(InputError, match="broken"):
+            map(scene, model=model, out=out)
+    more: dict[str, Any] = {}
+    if change == "options":
+        more["options"] = MapOptions(min_area_m2=300)
+    elif change == "scene":
+        make_scene(scene, rows=30)
+    else:
+        more["work"] = WorkOptions(resume=False)
+    with pytest.raises(OutputExistsError):
+        map(scene, model=model, out=out, **more)
+    map(scene, model=model, out=out, overwrite=True, **more)
+    assert len(bright_is_slum) == 2
+
+
+def test_nothing_stays_of_a_map_that_never_got_a_step_done(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise InputError("broken")
+
+    monkeypatch.setattr(map_module, "classify", fail)
     with pytest.raises(InputError, match="broken"):
         map(make_scene(tmp_path / "a.tif"), model=model, out=tmp_path / "m")
-    assert {p.name for p in (tmp_path / "m").glob("*.tif")} == {
-        "classified_a.tif",
-        "probability_a.tif",
-        "classes_a.tif",
-    }
-    assert not [p for p in (tmp_path / "m").iterdir() if p.name.startswith(".")]
+    assert not list((tmp_path / "m").iterdir())
+
+
+def test_every_step_is_told_who_works(
+    tmp_path: Path,
+    model: Path,
+    bright_is_slum: list[ClassifyOptions],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = []
+    for name in ("classify", "majority_filter", "clean", "polygonize"):
+        step = getattr(map_module, name)
+
+        def noting(*arguments: Any, step: Any = step, **more: Any) -> Any:
+            told.append(more["work"])
+            return step(*arguments, **more)
+
+        monkeypatch.setattr(map_module, name, noting)
+    work = WorkOptions(resume=False)
+    map(make_scene(tmp_path / "a.tif"), model=model, out=tmp_path / "m", work=work)
+    assert told == [work] * 4
+    with pytest.raises(InputError, match="one by one"):
+        map("a.tif", model=model, out=tmp_path / "m", work=WorkOptions(part_range=(0, 2)))
 
 
 def test_what_makes_no_sense_is_refused(tmp_path: Path, model: Path) -> None:
