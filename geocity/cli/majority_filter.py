@@ -1,12 +1,15 @@
 """``geocity majority-filter``."""
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from geocity.cli.console import Console
-from geocity.cli.options import out_option, overwrite_option, tool_command
+from geocity.cli.options import out_option, overwrite_option, tool_command, work_options
+
+if TYPE_CHECKING:
+    from geocity.engine.run import WorkOptions
 
 
 def _passes(ctx: click.Context, param: click.Parameter, value: str) -> int | Literal["stable"]:
@@ -42,6 +45,7 @@ def _passes(ctx: click.Context, param: click.Parameter, value: str) -> int | Lit
     metavar="PIXELS",
     help="Take the most frequent class of a square window of this odd side instead.",
 )
+@work_options
 @overwrite_option
 def command(
     console: Console,
@@ -52,11 +56,15 @@ def command(
     passes: int | Literal["stable"],
     size: int | None,
     overwrite: bool,
+    work: "WorkOptions",
 ) -> None:
     """Replace cells by the class that most of their neighbours have (ArcGIS Majority Filter).
 
     One pass of four neighbours clears specks of one or two cells. For larger ones use --size, or
     `geocity clean`, which goes by area. Nodata stays as it is.
+
+    What is done is kept beside the result until it is whole: a command that was stopped, run
+    again, goes on from there. --part-range needs few passes, which are made in one round.
 
     \b
     Example:
@@ -73,6 +81,7 @@ def command(
         passes=passes,
         size=size,
         overwrite=overwrite,
+        work=work,
         progress=console.progress,
     )
     console.result(result)

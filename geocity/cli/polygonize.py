@@ -2,12 +2,15 @@
 
 import datetime
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from geocity.cli.console import Console
-from geocity.cli.options import out_option, overwrite_option, tool_command
+from geocity.cli.options import out_option, overwrite_option, tool_command, work_options
+
+if TYPE_CHECKING:
+    from geocity.engine.run import WorkOptions
 
 
 def _values(
@@ -61,6 +64,7 @@ def _values(
     help="Day of the image.  [default: what the raster says]",
 )
 @click.option("--layer", help="Name of the layer.  [default: the name of the file]")
+@work_options
 @overwrite_option
 def command(
     console: Console,
@@ -75,11 +79,15 @@ def command(
     date: datetime.datetime | None,
     layer: str | None,
     overwrite: bool,
+    work: "WorkOptions",
 ) -> None:
     """Turn a class raster into polygons (ArcGIS Raster to Polygon).
 
     Polygons follow the pixel edges exactly unless --simplify is given. Areas and perimeters are
     true ones, on the ellipsoid, whatever the coordinate system. A GeoPackage carries its style.
+
+    What is done is kept beside the result until it is whole: a command that was stopped, run
+    again, goes on from there. Parts are bands of the raster here, for --part-range too.
 
     \b
     Example:
@@ -102,6 +110,7 @@ def command(
         probability=probability,
         layer=layer,
         overwrite=overwrite,
+        work=work,
         progress=console.progress,
     )
     console.result(result)
