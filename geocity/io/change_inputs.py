@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pyogrio
-from pyogrio.errors import DataLayerError, DataSourceError
 
 from geocity.errors import InputError
 from geocity.io.datasets import open_dataset
+from geocity.io.label_layers import is_vector
 from geocity.io.named_units import split_layer
 from geocity.io.rasters import parse_date
 from geocity.io.slum_sources import year_in
@@ -106,12 +106,7 @@ def _with_layers(
 def _is_raster(path: Path) -> bool:
     if not path.exists() and not str(path).startswith("/vsi"):
         raise InputError(f"{path} does not exist; check the name and the folder.")
-    if path.suffix.lower() in (".parquet", ".geoparquet"):
-        return False
-    try:
-        return len(pyogrio.list_layers(path)) == 0
-    except (DataSourceError, DataLayerError):
-        return True
+    return not is_vector(path)
 
 
 def _date_of(path: Path, layer: str | None, is_raster: bool) -> datetime.date:

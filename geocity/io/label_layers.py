@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import geopandas
+import numpy as np
 import pyogrio
 import pyproj
 import shapely
@@ -14,11 +15,21 @@ from shapely.geometry.base import BaseGeometry
 from geocity.core.grid import same_crs
 from geocity.core.reproject import reproject_outlines
 from geocity.errors import LabelError
-from geocity.io.layer_checks import refuse_lost_places, refuse_no_crs
+from geocity.io.layer_checks import refuse_lost_places, refuse_no_crs, refuse_no_degrees
 from geocity.io.staging import PathLike
-from geocity.io.vectors import choose_layer, read_frame, stream_polygons
+from geocity.io.vectors import (
+    POLYGONS,
+    choose_layer,
+    only_family,
+    read_frame,
+    repaired,
+    stream_polygons,
+)
 
 logger = logging.getLogger(__name__)
+
+
+_VECTOR_SUFFIXES = (".gpkg", ".shp", ".geojson", ".json", ".fgb", ".kml", ".gml", ".zip")
 
 
 def is_vector(path: PathLike) -> bool:
@@ -28,7 +39,8 @@ def is_vector(path: PathLike) -> bool:
     try:
         return len(pyogrio.list_layers(path)) > 0
     except (DataSourceError, DataLayerError):
-        return False
+        # A broken layer is none the less a layer: its reader says what is wrong with it.
+        return Path(path).suffix.lower() in _VECTOR_SUFFIXES
 
 
 def read_layer(path: PathLike, layer: str | None = None) -> geopandas.GeoDataFrame:
@@ -48,9 +60,31 @@ def read_layer(path: PathLike, layer: str | None = None) -> geopandas.GeoDataFra
         raise LabelError(f"{path} holds no feature with a geometry; is it the right layer?")
     refuse_no_crs(path, frame.crs)
     frame = frame[~(frame.geometry.isna() | frame.geometry.is_empty)]
+    frame = _without_lost_corners(_collections_as_polygons(frame), path)
     if frame.empty:
         raise LabelError(f"{path} holds no feature with a geometry; is it the right layer?")
+    refuse_no_degrees(path, frame.total_bounds, frame.crs)
     return frame.reset_index(drop=True)
+
+
+def _collections_as_polygons(frame: geopandas.GeoDataFrame) -> geopandas.GeoDataFrame:
+    mixed = frame.geometry.geom_type == "GeometryCollection"
+    if not mixed.any():
+        return frame
+    geometries = np.asarray(frame.geometry.array, dtype=object)
+    polygons = only_family(geometries, POLYGONS)
+    geometries = np.where(mixed & ~shapely.is_empty(polygons), polygons, geometries)
+    return frame.set_geometry(geopandas.GeoSeries(geometries, frame.index, crs=frame.crs))
+
+
+def _without_lost_corners(frame: geopandas.GeoDataFrame, path: PathLike) -> geopandas.GeoDataFrame:
+    geometries = np.asarray(frame.geometry.array, dtype=object)
+    coordinates, owner = shapely.get_coordinates(geometries, return_index=True)
+    lost = np.unique(owner[~np.isfinite(coordinates).all(axis=1)])
+    if not len(lost):
+        return frame
+    logger.warning("%d features of %s have corners nowhere; they are left out.", len(lost), path)
+    return frame.drop(index=frame.index[lost])
 
 
 def in_crs(
@@ -100,11 +134,21 @@ def polygons_only(frame: geopandas.GeoDataFrame, path: PathLike) -> geopandas.Ge
 
 
 def mended(frame: geopandas.GeoDataFrame) -> geopandas.GeoDataFrame:
-    """Return the frame with invalid polygons (crossing outlines) made valid."""
+    """Return the frame with invalid polygons (crossing outlines) made valid.
+
+    Raises:
+        LabelError: if none has an area.
+    """
     broken = ~frame.geometry.is_valid
     if not broken.any():
         return frame
     logger.warning("%d polygons had crossing outlines and were mended.", int(broken.sum()))
     geometries: Any = frame.geometry.copy()
-    geometries[broken] = shapely.make_valid(geometries[broken].to_numpy())
-    return frame.set_geometry(geometries)
+    geometries[broken] = repaired(geometries[broken].to_numpy())
+    whole = frame.set_geometry(geometries)
+    whole = whole[whole.area > 0]
+    if whole.empty:
+        raise LabelError("None of the polygons encloses anything; draw their outlines again.")
+    if len(whole) < len(frame):
+        logger.warning("%d polygons enclosed nothing; they are left out.", len(frame) - len(whole))
+    return whole

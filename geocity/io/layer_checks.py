@@ -1,5 +1,6 @@
 """What cannot be used as a map layer is refused here, in one sentence."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import pyproj
 
 from geocity.errors import InputError, MissingCRSError
 from geocity.io.staging import PathLike
+
+_SPARE_DEGREES = 0.01  # what is cut at a pole may reach a hair beyond
 
 
 def refuse_missing(path: PathLike) -> None:
@@ -54,6 +57,21 @@ def refuse_no_crs(path: PathLike, crs: object) -> None:
         raise MissingCRSError(
             f"{path} is in local coordinates ({found.name}) that lie nowhere on Earth; "
             "georeference it, or assign the right CRS (Assign Projection in QGIS)."
+        )
+
+
+def refuse_no_degrees(path: PathLike, bounds: Any, crs: object) -> None:
+    """Refuse a layer that says degrees and holds metres."""
+    found = pyproj.CRS.from_user_input(crs)
+    if not found.is_geographic:
+        return
+    factor = math.degrees(found.axis_info[0].unit_conversion_factor)
+    left, bottom, right, top = (float(edge) * factor for edge in bounds)
+    if max(-bottom, top) > 90 + _SPARE_DEGREES or max(-left, right) > 540:
+        raise InputError(
+            f"{path} says that it is in {crs_name(found)}, but its coordinates do not fit its CRS "
+            f"({left:.6g}, {bottom:.6g} to {right:.6g}, {top:.6g} are no degrees on Earth); assign "
+            "the right one."
         )
 
 

@@ -25,6 +25,7 @@ from geocity.io.layer_checks import (
     refuse_lost_places,
     refuse_missing,
     refuse_no_crs,
+    refuse_no_degrees,
     unreadable,
 )
 from geocity.io.staging import PathLike
@@ -80,14 +81,20 @@ def read_polygons(
         )
     refuse_no_crs(path, frame.crs)
     frame = _usable(frame, path, geometry_types)
+    refuse_no_degrees(path, frame.total_bounds, frame.crs)
     own = pyproj.CRS(frame.crs)
     if crs is not None and not own.equals(crs, ignore_axis_order=True):
         frame = _reprojected(frame, path, own, crs)
     return frame.reset_index(drop=True)
 
 
-def choose_layer(path: PathLike, layer: str | None) -> str | None:
+def choose_layer(path: PathLike, layer: str | None, *, preferred: str | None = None) -> str | None:
     """Return the name of the layer to read; None where the format has no layers.
+
+    Args:
+        path: any format that OGR reads, or GeoParquet.
+        layer: the one that was named, if any.
+        preferred: the one to take, if it is there, where none was named.
 
     Raises:
         InputError: if the file is missing or unreadable, has several layers and none was named, or
@@ -108,6 +115,8 @@ def choose_layer(path: PathLike, layer: str | None) -> str | None:
         return layer
     if not placed:
         raise InputError(f"{path} has no layer with geometry; it is a table, not a map layer.")
+    if preferred in placed:
+        return preferred
     if len(placed) > 1:
         raise InputError(f"{path} has several layers; say which one: {_listed(placed)}.")
     return placed[0]
@@ -149,6 +158,7 @@ def stream_polygons(
                 if polygon is None:
                     left_out += 1
                     continue
+                refuse_no_degrees(path, polygon.bounds, own)
                 turned = turn(polygon)
                 refuse_lost_places(path, turned.bounds, own, crs or own)
                 yield turned, dict(feature.properties)
@@ -162,7 +172,7 @@ def _polygon_of(feature: Any) -> shapely.Geometry | None:
     if feature.geometry is None:
         return None
     geometry = shapely.force_2d(shapely.geometry.shape(feature.geometry))
-    polygon = _only_family(_repaired(np.array([geometry])), POLYGONS)[0]
+    polygon = only_family(repaired(np.array([geometry])), POLYGONS)[0]
     return None if polygon.is_empty else polygon
 
 
@@ -213,8 +223,8 @@ def _usable(
     invalid = ~shapely.is_valid(geometries)
     if invalid.any():
         logger.warning("%s: %d invalid outlines were repaired.", path, invalid.sum())
-        geometries = _repaired(geometries)
-    reduced = _only_family(geometries, geometry_types)
+        geometries = repaired(geometries)
+    reduced = only_family(geometries, geometry_types)
     kept = ~shapely.is_empty(reduced)
     if not kept.any():
         kinds = sorted({g.geom_type for g in geometries}) or ["no geometry at all"]
@@ -232,12 +242,13 @@ def _usable(
     return usable
 
 
-def _repaired(geometries: Any) -> Any:
+def repaired(geometries: Any) -> Any:
+    """Return geometries made valid; empty where nothing is left."""
     # Structure keeps what a person drew: overlapping parts are merged, not punched out.
     return shapely.make_valid(geometries, method="structure", keep_collapsed=False)
 
 
-def _only_family(geometries: Any, geometry_types: Sequence[str]) -> Any:
+def only_family(geometries: Any, geometry_types: Sequence[str]) -> Any:
     """Return each geometry, collections reduced to the kinds asked for; empty where none is."""
     wanted = [kind for name in geometry_types for kind in _FAMILIES[name]]
     kinds = shapely.get_type_id(geometries)

@@ -18,7 +18,7 @@ from geocity.core.layout import Layout
 from geocity.core.scene_fit import scene_fit
 from geocity.errors import GeocityError, InputError
 from geocity.io.gdal_cache import cache_bytes
-from geocity.io.label_layers import read_layer
+from geocity.io.label_layers import in_crs, mended, read_layer
 from geocity.io.model_packages import ModelPackage, read_model
 from geocity.io.rasters import Scene, open_scene
 from geocity.io.scene_facts import sample_windows, scene_facts
@@ -194,14 +194,14 @@ def _data(scene: Scene) -> list[Finding]:
 def _labels(path: Path, scene: Scene) -> list[Finding]:
     try:
         frame = read_layer(path)
+        crs = pyproj.CRS.from_user_input(frame.crs)
+        frame = in_crs(frame, scene.grid.crs, path)
     except GeocityError as error:
         return [_failed(path.name, "labels", error)]
     name, findings = path.name, []
-    crs = pyproj.CRS.from_user_input(frame.crs)
     if not same_crs(crs, scene.grid.crs):
         found = f"is in {crs.name} and the scene in {scene.grid.crs.name}"
         findings.append(Finding("note", name, "crs", found, "outlines are reprojected"))
-        frame = frame.to_crs(scene.grid.crs)
     areal = frame[frame.geometry.geom_type.isin(["Polygon", "MultiPolygon"])]
     if areal.empty:
         kinds = ", ".join(sorted(set(frame.geometry.geom_type)))
@@ -211,7 +211,10 @@ def _labels(path: Path, scene: Scene) -> list[Finding]:
     if crossing:
         found = f"has {crossing} polygon(s) with crossing outlines"
         findings.append(Finding("warning", name, "labels", found, "they are mended; check them"))
-    areal = areal.set_geometry(areal.make_valid())
+    try:
+        areal = mended(areal)
+    except GeocityError as error:
+        return [*findings, _failed(name, "labels", error)]
     met = areal[areal.intersects(scene.grid.polygon())]
     if met.empty:
         found = f"does not meet {scene.path.name}"

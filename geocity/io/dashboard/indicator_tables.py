@@ -6,7 +6,6 @@ from pathlib import Path
 import geopandas
 import numpy as np
 import pandas as pd
-import pyogrio
 
 from geocity.core.indicator_rows import ALL_UNITS
 from geocity.errors import InputError
@@ -65,10 +64,9 @@ def read_indicators(path: PathLike) -> Indicators:
     if source.suffix.lower() == ".csv":
         table = _read_csv(source)
     else:
-        names = [str(name) for name, _ in pyogrio.list_layers(source)]
-        layer = LAYER if LAYER in names else choose_layer(source, None)
-        table = pd.DataFrame(pyogrio.read_dataframe(source, layer=layer, read_geometry=False))
-        outlines = in_lon_lat(read_polygons(source, layer=layer))
+        outlines = read_polygons(source, layer=choose_layer(source, None, preferred=LAYER))
+        table = pd.DataFrame(outlines.drop(columns=outlines.geometry.name))
+        outlines = in_lon_lat(outlines)
     missing = [field for field in _NEEDED if field not in table]
     if missing:
         raise InputError(
