@@ -238,7 +238,7 @@ def invalid_rings(folder, frame):
     return _write(folder, _with(frame, moved))
 
 
-@odd("no polygon|no features|holds")
+@odd("no polygon|no features|holds|encloses")
 def flat_polygons(folder, frame):
     """Polygons that enclose nothing."""
     flat = [shapely.Polygon([(p.x, p.y), (p.x + 9, p.y), (p.x, p.y)]) for p in frame.centroid]
@@ -400,7 +400,7 @@ def hostile_texts(folder, frame):
     return _write(folder, frame.assign(note=texts))
 
 
-@odd("several layers")
+@odd("several layers|layers of outlines")
 def several_layers(folder, frame):
     """Two layers in one file."""
     _write(folder, frame, layer="first")

@@ -56,7 +56,7 @@ def run(*arguments: object, inputs: Path, outputs: Path, kept: tuple[str, ...] =
     if result.exit_code == 0:
         assert errors_in(result.stderr) == []
         return Outcome("", result.stdout)
-    assert after == before, "a refusal left something behind"
+    assert after == before, f"a refusal left something behind: {after} {result.stderr}"
     said = sentence(result.stderr)
     return Outcome(said, result.stdout)
 
@@ -76,8 +76,9 @@ def errors_in(stderr: str) -> list[str]:
 
 
 def names(folder: Path) -> list[str]:
-    """Return all files in a folder, hidden ones too."""
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+    """Return all files in a folder, and whatever is hidden; an empty folder is no harm."""
+    found = [path for path in folder.rglob("*") if path.is_file() or path.name.startswith(".")]
+    return sorted(str(path.relative_to(folder)) for path in found)
 
 
 def is_leftover(name: str) -> bool:
