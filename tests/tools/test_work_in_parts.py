@@ -174,8 +174,16 @@ def stop_after(count):
 
 @pytest.mark.parametrize(
     ("name", "count"),
-    [("many passes", 6), ("many passes", 20), ("stable", 33), ("clean", 8), ("clean", 19)]
-    + [("polygons", 6), ("multi", 12), ("simple", 19)],
+    [
+        ("many passes", 6),
+        ("many passes", 20),
+        ("stable", 33),
+        ("clean", 8),
+        ("clean", 19),
+        ("polygons", 6),
+        ("multi", 12),
+        ("simple", 19),
+    ],
 )
 def test_a_stopped_run_goes_on(name, count, classes, tmp_path, small_parts, caplog):
     case = CASES[name]
