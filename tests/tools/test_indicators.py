@@ -313,7 +313,7 @@ def test_what_does_not_fit_is_refused(tmp_path, wards):
     with pytest.raises(InputError, match="does not exist"):
         indicators([slums], units=tmp_path / "none.gpkg", out=tmp_path / "t.csv", options=dated)
     nowhere = layer(tmp_path / "w.gpkg", [at(0, 0, 9, 9)], crs='LOCAL_CS["site"]', name=["a"])
-    with pytest.raises(InputError, match="cannot be measured"):
+    with pytest.raises(InputError, match="nowhere on Earth"):
         indicators([slums], units=nowhere, out=tmp_path / "t.csv", options=dated)
     with pytest.raises(InputError, match="2 coverages were given for 1 dates"):
         options = IndicatorOptions(dates=(DAYS[0],), covered=(wards, wards))
