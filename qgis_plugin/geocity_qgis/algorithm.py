@@ -128,6 +128,7 @@ class GeocityAlgorithm(QgsProcessingAlgorithm):
             return {}
         except GeocityError as error:
             raise QgsProcessingException(str(error)) from error
+        feedback.setProgress(100)
         return self._outputs(results, context, feedback)
 
     def _outputs(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable, Mapping
 
 from qgis.core import (
+    NULL,
     QgsProcessingAlgorithm,
     QgsProcessingContext,
     QgsProcessingException,
@@ -14,7 +15,6 @@ from qgis.core import (
     QgsRasterLayer,
     QgsVectorLayer,
 )
-from qgis.PyQt.QtCore import QVariant
 
 from geocity_qgis.command import Command, Parameter
 
@@ -132,7 +132,8 @@ class Values:
 
 
 def _is_null(value: Any) -> bool:
-    return value is None or (isinstance(value, QVariant) and value.isNull())
+    # A model hands NULL where nothing was chosen.
+    return value is None or value == NULL
 
 
 def _named(path: str, layer: str) -> str:
