@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from geocity.cli.console import Console, clock
-from geocity.cli.options import EXIT_REFUSED, tool_command
+from geocity.cli.endings import EXIT_REFUSED
+from geocity.cli.options import tool_command
 
 if TYPE_CHECKING:
     from geocity.core.estimate import Estimate

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shlex
 import sys
 import time
 from collections.abc import Mapping
@@ -67,12 +68,19 @@ class Console:
         else:
             click.echo(str(value))
 
-    def error(self, message: str) -> None:
-        """Say in one red line why the command was refused or stopped."""
+    def error(self, message: str, report: Mapping[str, Any] | None = None) -> None:
+        """Say in one red line why the command was refused or stopped.
+
+        Args:
+            message: one sentence.
+            report: what those who mend errors need, told before it.
+        """
         self._end_bar()
         if self.as_json:
-            self.emit("error", message=message)
+            self.emit("error", message=message, **(report or {}))
         else:
+            if report:
+                click.echo(_as_text(report), err=True)
             click.secho(f"Error: {message}", fg="red", err=True)
 
     def emit(self, event: str, **content: Any) -> None:
@@ -97,6 +105,11 @@ class Console:
         if self._bar and self._stage:
             click.echo("\r\x1b[2K", nl=False, err=True)
             self._shown = 0.0
+
+
+def _as_text(report: Mapping[str, Any]) -> str:
+    lines = [str(report["traceback"]).rstrip(), "", f"command: {shlex.join(report['command'])}"]
+    return "\n".join([*lines, *(f"{name}: {v}" for name, v in report["versions"].items())])
 
 
 class ConsoleHandler(logging.Handler):

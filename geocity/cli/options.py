@@ -3,7 +3,6 @@
 import functools
 import logging
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +11,7 @@ from typing import Any
 import click
 
 from geocity.cli.console import Console, ConsoleHandler
-from geocity.errors import GeocityError
-
-EXIT_REFUSED = 1
-EXIT_INTERRUPTED = 130
+from geocity.cli.endings import run_to_the_end
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -147,7 +143,7 @@ def tool_command(name: str) -> Callable[[Callable[..., None]], click.Command]:
         def run(*, progress: str, debug: bool, **arguments: Any) -> None:
             console = Console(progress)
             with _listening(console), _terminable():
-                _run(console, debug, functools.partial(function, console, **arguments))
+                run_to_the_end(console, debug, functools.partial(function, console, **arguments))
 
         # click keeps options in reverse; these belong at the end of the help.
         own: list[click.Parameter] = getattr(run, "__click_params__", [])
@@ -168,21 +164,10 @@ _progress_option = click.option(
     help="A bar on a terminal, one JSON object a line on stdout, or nothing.",
 )
 _debug_option = click.option(
-    "--debug", is_flag=True, help="Show the whole traceback of an error, for a bug report."
+    "--debug",
+    is_flag=True,
+    help="Give the traceback of an error and all versions, for a report.",
 )
-
-
-def _run(console: Console, debug: bool, call: Callable[[], None]) -> None:
-    try:
-        call()
-    except GeocityError as error:
-        if debug:
-            raise
-        console.error(str(error))
-        sys.exit(EXIT_REFUSED)
-    except KeyboardInterrupt:
-        console.error("Interrupted; nothing half-written was left. Run the same command again.")
-        sys.exit(EXIT_INTERRUPTED)
 
 
 @contextmanager

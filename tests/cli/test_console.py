@@ -1,13 +1,17 @@
 import json
 import logging
+import sys
+import warnings
 
 import click
 import pytest
 from click.testing import CliRunner
 
+import geocity
 from geocity.cli import COMMANDS, main
 from geocity.cli.options import out_option, overwrite_option, tool_command
 from geocity.errors import InputError
+from geocity.io.library_versions import versions
 
 
 @tool_command("toy")
@@ -22,6 +26,13 @@ def toy(console, what, out, overwrite):
     logging.getLogger("geocity.toy").warning("It is old.")
     if what == "broken":
         raise InputError("The toy is broken; mend it first.")
+    if what == "odd":
+        raise KeyError("odd")
+    if what == "full":
+        raise MemoryError
+    if what == "talk":
+        warnings.warn("for programmers", UserWarning, stacklevel=1)
+        logging.getLogger("fiona.ogrext").error("for programmers")
     if what == "stopped":
         raise KeyboardInterrupt
     console.result(out)
@@ -43,9 +54,49 @@ def test_a_refusal_is_one_sentence_and_exit_code_1():
     assert "Traceback" not in result.stderr
 
 
-def test_debug_shows_where_it_came_from():
+def test_debug_gives_what_a_bug_report_needs():
     result = CliRunner().invoke(toy, ["broken", "-o", "x.tif", "--debug"])
-    assert isinstance(result.exception, InputError)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert 'raise InputError("The toy is broken' in result.stderr
+    assert f"geocity: {geocity.__version__}" in result.stderr
+    for name in ("Python: 3", "GDAL (rasterio): ", "rasterio: ", "command: "):
+        assert name in result.stderr
+    assert result.stderr.splitlines()[-1] == "Error: The toy is broken; mend it first."
+
+
+def test_debug_names_heavy_libraries_only_if_they_took_part(monkeypatch):
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    assert "torch" not in versions()
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert "torch" in versions()
+
+
+@pytest.mark.parametrize("what", ["odd", "full"])
+def test_an_error_that_nobody_foresaw_is_one_sentence_too(what):
+    result = CliRunner().invoke(toy, [what, "-o", "x.tif", "--progress", "none"])
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 2
+    assert "Traceback" not in result.stderr
+    assert ("did not foresee (KeyError: 'odd')" in result.stderr) == (what == "odd")
+    assert ("--debug" in result.stderr) == (what == "odd")
+    debug = CliRunner().invoke(toy, [what, "-o", "x.tif", "--debug"])
+    assert "Traceback" in debug.stderr
+
+
+def test_an_error_is_an_event_of_json_with_all_that_was_asked_for():
+    arguments = ["odd", "-o", "x.tif", "--progress", "json"]
+    for more, told in (((), {"event", "message"}), (("--debug",), {"traceback", "versions"})):
+        result = CliRunner().invoke(toy, [*arguments, *more])
+        last = json.loads(result.stdout.splitlines()[-1])
+        assert last["event"] == "error"
+        assert told <= set(last)
+    assert last["versions"]["geocity"] == geocity.__version__
+
+
+def test_libraries_do_not_talk_to_users(capfd):
+    result = CliRunner().invoke(toy, ["talk", "-o", "x.tif", "--progress", "none"])
+    assert "for programmers" not in result.output + capfd.readouterr().err
 
 
 def test_an_interrupt_ends_with_130():

@@ -50,6 +50,7 @@ def run(*arguments: object, inputs: Path, outputs: Path, kept: tuple[str, ...] =
         raise result.exception
     assert result.exit_code in (0, 1), f"{result.exit_code}: {result.output}"
     assert "Traceback" not in result.output
+    assert "did not foresee" not in result.output, result.output
     after = [name for name in names(outputs) if name not in kept]
     assert not [name for name in after if is_leftover(name)], after
     assert names(inputs) == given, "something was written beside the input"
