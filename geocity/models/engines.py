@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geocity.errors import InputError, MissingDependencyError, ModelError
-from geocity.io.model_packages import ModelPackage
+from geocity.io.model_packages import ModelPackage, OnnxPackage
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,8 @@ def make_engine(
     """Choose and start what runs a model here.
 
     CUDA where there is a card that works; else OpenVINO on the CPU, in bfloat16 where the
-    processor has it; torch on the CPU where OpenVINO cannot run the network.
+    processor has it; torch on the CPU where OpenVINO cannot run the network. ONNX models run
+    through OpenVINO.
 
     Args:
         package: the model.
@@ -60,6 +61,8 @@ def make_engine(
             f"Device {device!r} and engine {engine!r}: expected one of {', '.join(DEVICES)} and "
             f"one of {', '.join(ENGINES)}."
         )
+    if isinstance(package, OnnxPackage):
+        return _onnx(package, tile, device, engine)
     if device == "cuda" and engine == "openvino":
         raise InputError("OpenVINO runs on the CPU here; use --engine torch with --device cuda.")
     if engine != "openvino" and device != "cpu" and _has_cuda():
@@ -72,6 +75,17 @@ def make_engine(
     if engine == "torch":
         return _torch(package, "cpu")
     return _openvino(package, tile, forced=engine == "openvino")
+
+
+def _onnx(package: OnnxPackage, tile: int, device: str, engine: str) -> Engine:
+    if device == "cuda" or engine == "torch":
+        raise InputError(
+            f"{package.path} is an ONNX model, which OpenVINO runs on the CPU; leave out --device "
+            "and --engine, or give the model that it was made of."
+        )
+    from geocity.models.onnx_engine import OnnxEngine
+
+    return OnnxEngine(package, tile)
 
 
 def _openvino(package: ModelPackage, tile: int, *, forced: bool) -> Engine:
