@@ -7,6 +7,9 @@ import rasterio
 
 from geocity.io.rasters import Scene
 
+HEADER_CACHE = 32 << 20
+"""Enough to look a raster through once for its values, and nothing to keep of it."""
+
 _LEAST = 96 << 20
 _MOST = 768 << 20
 

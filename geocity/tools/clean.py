@@ -19,6 +19,7 @@ from geocity.engine.run import WorkOptions, executor_for, run_parts
 from geocity.engine.store import PartStore
 from geocity.errors import InputError
 from geocity.io.class_rasters import open_class_raster
+from geocity.io.gdal_cache import HEADER_CACHE, limited_cache
 from geocity.io.history import with_step
 from geocity.io.part_rasters import class_raster_of_parts
 from geocity.io.staging import PathLike, fresh_output
@@ -77,7 +78,7 @@ def clean(
         raise InputError("Nothing to do: give a smallest area, a smallest hole, or both, in m².")
     fresh_output(out, overwrite=overwrite)
     work = work or WorkOptions()
-    with open_class_raster(classes) as source:
+    with open_class_raster(classes) as source, limited_cache(HEADER_CACHE):
         grid, table, tags = source.grid, source.classes, source.tags
     limits = _Limits(min_area_m2, min_hole_m2)
     result = ResultInParts.of(out, [classes], "clean", limits)

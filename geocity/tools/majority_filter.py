@@ -15,6 +15,7 @@ from geocity.engine.plan import plan_parts
 from geocity.engine.run import WorkOptions, executor_for, run_parts
 from geocity.errors import InputError
 from geocity.io.class_rasters import open_class_raster
+from geocity.io.gdal_cache import HEADER_CACHE, limited_cache
 from geocity.io.history import with_step
 from geocity.io.part_rasters import class_raster_of_parts
 from geocity.io.staging import PathLike, fresh_output
@@ -75,7 +76,7 @@ def majority_filter(
         )
     fresh_output(out, overwrite=overwrite)
     work = work or WorkOptions()
-    with open_class_raster(classes) as source:
+    with open_class_raster(classes) as source, limited_cache(HEADER_CACHE):
         grid, table, tags = source.grid, source.classes, source.tags
     # Whole sweeps come first, each a round of work; the passes left over are the last round.
     whole = MAX_PASSES if passes == "stable" else passes - 1

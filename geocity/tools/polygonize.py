@@ -16,6 +16,7 @@ from geocity.errors import ClassTableError, InputError
 from geocity.io.class_rasters import ClassRaster, open_class_raster, open_probability_raster
 from geocity.io.class_strips import bands_of_classes
 from geocity.io.feature_tables import FeatureTable
+from geocity.io.gdal_cache import HEADER_CACHE, limited_cache
 from geocity.io.polygon_layers import Told, polygon_batches, polygon_layer
 from geocity.io.polygon_styles import dress_polygons
 from geocity.io.staging import PathLike, fresh_output
@@ -93,7 +94,7 @@ def polygonize(
     _check(options)
     refuse_unknown_format(out)
     fresh_output(out, overwrite=overwrite)
-    with open_class_raster(classes) as source:
+    with open_class_raster(classes) as source, limited_cache(HEADER_CACHE):
         wanted = _wanted_classes(source, options)
         job = _job(source, wanted, probability, options)
         told = Told.of(source, wanted, options.date)
