@@ -142,7 +142,10 @@ class GeocityAlgorithm(QgsProcessingAlgorithm):
             if p.kind in parameters.DESTINATIONS and self._values[p.key]
         }
         if self._command.name == "map":
-            outputs.update(self._map_outputs(outputs["OUT"], str(results[-1]), context))
+            outlines = loading.newest_outlines(outputs["OUT"])
+            outputs.update(PROJECT=str(results[-1]), OUTLINES=outlines)
+            if self._load:
+                loading.load_map(context, outputs["OUT"], outlines)
         if self._command.name == "change":
             loading.load_layers_of(context, outputs["OUT"], loading.CHANGE_LAYERS)
         if self._command.name == "indicators" and self._load:
@@ -150,19 +153,6 @@ class GeocityAlgorithm(QgsProcessingAlgorithm):
             loading.load(context, outputs["OUT"], title, "OUT")
         loading.style_results(context)
         return outputs
-
-    def _map_outputs(
-        self, folder: str, project: str, context: QgsProcessingContext
-    ) -> dict[str, Any]:
-        outlines = loading.files_in(folder, ".gpkg")
-        if self._load:
-            for raster in loading.files_in(folder, ".tif", "classes_"):
-                title = os.path.splitext(os.path.basename(raster))[0]
-                loading.load(context, raster, title, "OUT")
-            for path in outlines:
-                for layer in loading.layer_names(path):
-                    loading.load(context, f"{path}|layername={layer}", layer, "OUT")
-        return {"PROJECT": project, "OUTLINES": outlines[0] if outlines else None}
 
 
 class _Voice(Listener):
@@ -176,6 +166,8 @@ class _Voice(Listener):
         """Show the command, to be copied into a terminal."""
         self._feedback.pushInfo("As a command line:")
         self._feedback.pushCommandInfo(text)
+        # Libraries as large as PyTorch take a while to load, in silence.
+        self._feedback.setProgressText("Starting geocity")
 
     def progress(self, stage: str, percent: float) -> None:
         """Move the bar."""

@@ -74,10 +74,19 @@ def layer_names(path: str) -> list[str]:
     return [part[1] for part in parts if len(part) > 3 and part[3] not in ("", "None")]
 
 
-def files_in(folder: str, ending: str, start: str = "") -> list[str]:
-    """Return the files of a folder by name."""
-    return [
-        os.path.join(folder, name)
-        for name in sorted(os.listdir(folder))
-        if name.endswith(ending) and name.startswith(start)
-    ]
+def newest_outlines(folder: str) -> str:
+    """Return the outlines that `geocity map` has just written into a folder."""
+    paths = [os.path.join(folder, name) for name in ("slums.gpkg", "polygons.gpkg")]
+    return max(filter(os.path.isfile, paths), key=os.path.getmtime, default="")
+
+
+def load_map(context: QgsProcessingContext, folder: str, outlines: str) -> None:
+    """Show the layers of outlines and their class rasters; the folder may hold older ones too."""
+    layers = layer_names(outlines)
+    for layer in layers:
+        raster = f"classes_{layer.split('_', 1)[-1]}"
+        path = os.path.join(folder, f"{raster}.tif")
+        if os.path.isfile(path):
+            load(context, path, raster, "OUT")
+    for layer in layers:
+        load(context, f"{outlines}|layername={layer}", layer, "OUT")

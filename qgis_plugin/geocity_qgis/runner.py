@@ -14,14 +14,13 @@ import shlex
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from typing import IO, Any, Iterable, Mapping, Sequence
 
 WINDOWS = sys.platform == "win32"
 
 _POLL_S = 0.2
-_PATIENCE_S = 5.0
+_PATIENCE_S = 10.0
 _LINES_KEPT = 200
 
 _DROPPED = (
@@ -109,7 +108,8 @@ def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
     for name in kept:
         if name.upper() == "PATH":
             kept[name] = _without(kept[name], roots)
-    # Safe path: a folder called geocity in the working folder is not what is meant.
+    # Safe path: a folder called geocity in the working folder is not what is meant. The working
+    # folder itself stays, for paths that are relative to it.
     kept.update(PYTHONUTF8="1", PYTHONIOENCODING="utf-8", PYTHONUNBUFFERED="1", PYTHONSAFEPATH="1")
     return kept
 
@@ -188,7 +188,6 @@ def _start(command: Sequence[str]) -> subprocess.Popen[bytes]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=clean_environment(os.environ),
-            cwd=tempfile.gettempdir(),
             **settings,
         )
     except OSError as error:

@@ -49,21 +49,22 @@ class Qgis:
     environment: dict[str, str]
 
     def __call__(
-        self, *arguments: object, **environment: str
+        self, *arguments: object, cwd: Path | None = None, **environment: str
     ) -> "subprocess.CompletedProcess[str]":
         """Run `qgis_process` with arguments."""
-        return self._run([self.program, *(str(a) for a in arguments)], environment)
+        return self._run([self.program, *(str(a) for a in arguments)], environment, cwd)
 
     def script(self, path: Path, *arguments: object) -> "subprocess.CompletedProcess[str]":
         """Run a script in QGIS's own Python."""
-        return self._run([SYSTEM_PYTHON, str(path), *(str(a) for a in arguments)], {})
+        return self._run([SYSTEM_PYTHON, str(path), *(str(a) for a in arguments)], {}, None)
 
     def _run(
-        self, command: Sequence[str], environment: dict[str, str]
+        self, command: Sequence[str], environment: dict[str, str], cwd: Path | None
     ) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             command,
             env={**self.environment, **environment},
+            cwd=cwd,
             capture_output=True,
             text=True,
             encoding="utf-8",

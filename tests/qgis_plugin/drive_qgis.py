@@ -11,8 +11,6 @@ import sys
 import time
 import traceback
 
-sys.path.append("/usr/share/qgis/python/plugins")
-
 from qgis.core import (
     QgsApplication,
     QgsFeatureRequest,
@@ -143,13 +141,7 @@ def loaded(name, parameters):
     results, ok = made.run(parameters, context, notes, {}, False)
     if ok:
         ok = handleAlgorithmResults(made, context, notes, parameters=parameters)
-    layers = {
-        layer.name(): {
-            "legend": legend_of(layer),
-            "temporal": layer.temporalProperties().isActive(),
-        }
-        for layer in project.mapLayers().values()
-    }
+    layers = {layer.name(): {"legend": legend_of(layer)} for layer in project.mapLayers().values()}
     project.clear()
     return {"ok": ok, "results": results, "layers": layers, "lines": notes.lines}
 
@@ -244,6 +236,7 @@ def main():
     QgsApplication.setPrefixPath("/usr", True)
     application = QgsApplication([], False)
     application.initQgis()
+    sys.path.append(os.path.join(QgsApplication.pkgDataPath(), "python", "plugins"))
     from processing.core.Processing import Processing
 
     Processing.initialize()

@@ -105,6 +105,11 @@ def session(qgis, place, tmp_path_factory):
         "MIN_AREA": 0,
         "OUT": str(place / "my map"),
     }
+    table = {
+        "SLUMS": [str(place / "one layer.gpkg")],
+        "UNITS": str(place / "wards.gpkg"),
+        "OUT": str(place / "by ward.csv"),
+    }
     jobs = {
         "parameters": ["parameters"],
         "setting": ["setting", scene, python],
@@ -113,6 +118,7 @@ def session(qgis, place, tmp_path_factory):
         "styled": ["loaded", "majorityfilter", {"CLASSES": classes, "OUT": str(folder / "s.tif")}],
         "change": ["loaded", "change", change],
         "map": ["loaded", "map", mapping],
+        "table": ["loaded", "indicators", table],
         "model": ["model", classes, str(place / "modelled.gpkg")],
         "batch": ["batch", str(place)],
         "layers": ["layers", str(place / "one layer.gpkg"), str(place / "wards.gpkg")],
@@ -127,9 +133,9 @@ def session(qgis, place, tmp_path_factory):
     return dict(zip([*jobs, "gone"], answers, strict=True))
 
 
-def run(qgis, name, *parameters, **environment):
+def run(qgis, name, *parameters, **more):
     """Run an algorithm with `qgis_process`; return its results and its log."""
-    done = qgis("--json", "run", f"geocity:{name}", *parameters, **environment)
+    done = qgis("--json", "run", f"geocity:{name}", *parameters, **more)
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(done.stdout)
     return report["results"], report["log"]
@@ -183,16 +189,17 @@ def test_the_majority_filter_and_its_command_line(qgis, place, tmp_path):
 
 
 def test_polygonize_writes_what_was_asked_for(qgis, place):
-    out = place / "outlines é.gpkg"
     results, _ = run(
         qgis,
         "polygonize",
-        f"--CLASSES={place / 'classes 2025.tif'}",
-        f"--OUT={out}",
+        "--CLASSES=classes 2025.tif",
+        "--OUT=outlines é.gpkg",
         "--MIN_AREA=100",
         "--DATE=2025-02-09",
+        cwd=place,
     )
-    made = geopandas.read_file(results["OUT"], layer="outlines_e")
+    out = place / results["OUT"]
+    made = geopandas.read_file(out, layer="outlines_e")
     assert list(made["area_m2"].round(-2)) == [6400]
     assert str(made["date"].iloc[0])[:10] == "2025-02-09"
 
@@ -320,6 +327,11 @@ def test_a_map_comes_as_rasters_and_outlines(session, place):
     raster, outlines = (said["layers"][name] for name in sorted(said["layers"]))
     assert [label.casefold() for label in raster["legend"]][-2:] == ["background", "slum"]
     assert "slum" in " ".join(map(str, outlines["legend"])).casefold()
+
+
+def test_a_table_is_added_to_the_project(session):
+    assert session["table"]["ok"], session["table"]
+    assert set(session["table"]["layers"]) == {"by ward"}
 
 
 def test_a_model_chains_the_commands(session):
