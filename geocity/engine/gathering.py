@@ -10,8 +10,12 @@ from numpy.typing import NDArray
 from geocity.core.grid import Window
 from geocity.engine.plan import Part, span_window
 
-# Classes shrink to a hundredth, so what waits costs next to nothing; better levels are slow.
+# What waits beyond this is compressed, quickly: a broad span of several classes' probabilities
+# would else take hundreds of megabytes.
+_PLAIN_BYTES = 32 << 20
 _LEVEL = 1
+
+Packed = tuple[Window, NDArray[np.uint8] | bytes]
 
 
 @dataclass
@@ -20,23 +24,29 @@ class _Layers:
 
     count: int
     filled: int = 0
-    pieces: list[tuple[Window, bytes]] = field(default_factory=list)
+    pieces: list[Packed] = field(default_factory=list)
+
+    @property
+    def plain(self) -> int:
+        return sum(held.nbytes for _, held in self.pieces if not isinstance(held, bytes))
 
     def joined(self, window: Window) -> NDArray[np.uint8]:
         values = np.empty((self.count, *window.shape), np.uint8)
         while self.pieces:
-            place, packed = self.pieces.pop()
-            flat = np.frombuffer(zlib.decompress(packed), np.uint8)
+            place, held = self.pieces.pop()
             inside = place.shift(-window.row, -window.col)
-            values[(slice(None), *inside.slices)] = flat.reshape(self.count, *place.shape)
+            if isinstance(held, bytes):
+                flat = np.frombuffer(zlib.decompress(held), np.uint8)
+                held = flat.reshape(self.count, *place.shape)
+            values[(slice(None), *inside.slices)] = held
         return values
 
 
 class Gathering:
     """Holds the pixels of the parts of a span until every raster of a part is whole.
 
-    What waits is compressed: memory grows with the width of a span only a little. A part's pixels
-    do not depend on the order in which they come.
+    Much that waits is compressed: memory grows with the width of a span only a little. A part's
+    pixels do not depend on the order in which they come.
 
     Args:
         span: the parts.
@@ -50,6 +60,7 @@ class Gathering:
         self._layers = dict(layers)
         self._held: dict[Part, dict[str, _Layers]] = {}
         self._whole: list[Part] = []
+        self._plain = 0  # bytes that wait as they are
 
     def add(self, name: str, values: NDArray[np.uint8], window: Window) -> None:
         """Take pixels, each once.
@@ -69,11 +80,17 @@ class Gathering:
                 self._held[part] = {name: _Layers(count) for name, count in self._layers.items()}
             held = self._held[part][name]
             cut = layers[(slice(None), *common.shift(-placed.row, -placed.col).slices)]
-            held.pieces.append((common, zlib.compress(cut.tobytes(), _LEVEL)))
+            held.pieces.append((common, self._packed(cut)))
             held.filled += common.rows * common.cols
             pixels = part.window.rows * part.window.cols
             if all(one.filled == pixels for one in self._held[part].values()):
                 self._whole.append(part)
+
+    def _packed(self, values: NDArray[np.uint8]) -> NDArray[np.uint8] | bytes:
+        if self._plain + values.nbytes > _PLAIN_BYTES:
+            return zlib.compress(values.tobytes(), _LEVEL)
+        self._plain += values.nbytes
+        return values.copy()
 
     def _meeting(self, window: Window) -> Iterator[Part]:
         rows, cols = self._side
@@ -92,4 +109,5 @@ class Gathering:
         while self._whole:
             part = self._whole.pop(0)
             held = self._held.pop(part)
+            self._plain -= sum(layers.plain for layers in held.values())
             yield part, {name: layers.joined(part.window) for name, layers in held.items()}
