@@ -10,7 +10,7 @@ def model_card(contract: ModelContract) -> str:
     """Write a model's card as Markdown."""
     parts = [
         f"# {contract.architecture} with {contract.encoder}: {', '.join(contract.classes.names)}",
-        "Made by `geocity train`. The numbers below are also in `model.json`, for programs.",
+        f"{_origin(contract)} The numbers below are also in `model.json`, for programs.",
         _expects(contract),
         _gives(contract),
         measured(contract.metrics),
@@ -18,6 +18,16 @@ def model_card(contract: ModelContract) -> str:
         _caution(contract),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _origin(contract: ModelContract) -> str:
+    source = contract.options.get("imported from")
+    if source is None:
+        return "Made by `geocity train`."
+    return (
+        f"Made by `geocity import-model` of {source}, which was trained elsewhere; what it expects "
+        "was told by the person who imported it."
+    )
 
 
 def _expects(contract: ModelContract) -> str:
