@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from geocity.tools.demo import demo
     from geocity.tools.evaluate import evaluate
     from geocity.tools.export_chips import export_chips
+    from geocity.tools.export_model import export_model
     from geocity.tools.find_lr import find_lr
+    from geocity.tools.import_model import import_model
     from geocity.tools.indicators import indicators
     from geocity.tools.majority_filter import majority_filter
     from geocity.tools.map import map  # noqa: A004 - the command's name
@@ -42,7 +44,9 @@ __all__ = [
     "demo",
     "evaluate",
     "export_chips",
+    "export_model",
     "find_lr",
+    "import_model",
     "indicators",
     "majority_filter",
     "map",

@@ -24,6 +24,8 @@ COMMANDS = (
     "indicators",
     "assess",
     "dashboard",
+    "export-model",
+    "import-model",
     "city",
 )
 """In the order of the work, which is the order of ``geocity --help``."""
