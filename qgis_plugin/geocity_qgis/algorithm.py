@@ -77,7 +77,7 @@ class GeocityAlgorithm(QgsProcessingAlgorithm):
 
     def shortHelpString(self) -> str:
         """Return what the command does, what fields want, and the command's name."""
-        fields = [f"• {p.label}: {p.help}" for p in self._command.parameters if p.help]
+        fields = [f"• {p.label}. {p.help}" for p in self._command.parameters if p.help]
         paragraphs = [*self._command.help.split("\n\n"), *fields]
         return "\n".join([*paragraphs, f"Runs geocity {self._command.name}."])
 
