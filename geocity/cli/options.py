@@ -142,7 +142,9 @@ def tool_command(name: str) -> Callable[[Callable[..., None]], click.Command]:
         @functools.wraps(function)
         def run(*, progress: str, debug: bool, **arguments: Any) -> None:
             console = Console(progress)
-            with _listening(console), _terminable():
+            from geocity.io.remote import offline_unless
+
+            with _listening(console), _terminable(), offline_unless(arguments.values()):
                 run_to_the_end(console, debug, functools.partial(function, console, **arguments))
 
         # click keeps options in reverse; these belong at the end of the help.

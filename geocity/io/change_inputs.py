@@ -15,6 +15,7 @@ from geocity.io.datasets import open_dataset
 from geocity.io.label_layers import is_vector
 from geocity.io.named_units import split_layer
 from geocity.io.rasters import parse_date
+from geocity.io.remote import is_remote
 from geocity.io.slum_sources import year_in
 from geocity.io.staging import PathLike
 from geocity.io.vectors import choose_layer
@@ -104,7 +105,7 @@ def _with_layers(
 
 
 def _is_raster(path: Path) -> bool:
-    if not path.exists() and not str(path).startswith("/vsi"):
+    if not path.exists() and not str(path).startswith("/vsi") and not is_remote(path):
         raise InputError(f"{path} does not exist; check the name and the folder.")
     return not is_vector(path)
 

@@ -14,6 +14,7 @@ from rasterio.errors import RasterioError, RasterioIOError
 
 from geocity.core.grid import Grid
 from geocity.errors import InputError, MissingCRSError
+from geocity.io.remote import gdal_path, is_remote
 from geocity.io.staging import PathLike
 
 _MAX_BLOCK_BYTES = 1 << 30
@@ -21,7 +22,8 @@ _MAX_BLOCK_BYTES = 1 << 30
 
 def open_dataset(path: str) -> Any:
     """Open a raster with rasterio, or say in one sentence why not."""
-    if not path.startswith("/vsi") and "://" not in path and not Path(path).exists():
+    path = gdal_path(path)
+    if not path.startswith("/vsi") and not is_remote(path) and not Path(path).exists():
         raise InputError(f"{path} does not exist; check the name and the folder.")
     try:
         dataset = rasterio.open(path)

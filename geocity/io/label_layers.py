@@ -16,6 +16,7 @@ from geocity.core.grid import same_crs
 from geocity.core.reproject import reproject_outlines
 from geocity.errors import LabelError
 from geocity.io.layer_checks import refuse_lost_places, refuse_no_crs, refuse_no_degrees
+from geocity.io.remote import gdal_path
 from geocity.io.staging import PathLike
 from geocity.io.vectors import (
     POLYGONS,
@@ -37,7 +38,7 @@ def is_vector(path: PathLike) -> bool:
     if Path(path).suffix.lower() in (".parquet", ".geoparquet"):
         return True
     try:
-        return len(pyogrio.list_layers(path)) > 0
+        return len(pyogrio.list_layers(gdal_path(path))) > 0
     except (DataSourceError, DataLayerError):
         # A broken layer is none the less a layer: its reader says what is wrong with it.
         return Path(path).suffix.lower() in _VECTOR_SUFFIXES

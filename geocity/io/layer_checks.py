@@ -8,6 +8,7 @@ import numpy as np
 import pyproj
 
 from geocity.errors import InputError, MissingCRSError
+from geocity.io.remote import is_remote
 from geocity.io.staging import PathLike
 
 _SPARE_DEGREES = 0.01  # what is cut at a pole may reach a hair beyond
@@ -16,7 +17,7 @@ _SPARE_DEGREES = 0.01  # what is cut at a pole may reach a hair beyond
 def refuse_missing(path: PathLike) -> None:
     """Refuse a file that is not there, or that a copy cut short without anyone noticing."""
     name = str(path)
-    if name.startswith("/vsi") or "://" in name:
+    if name.startswith("/vsi") or is_remote(name):
         return
     if not Path(path).exists():
         raise InputError(f"{path} does not exist; check the name and the folder.")

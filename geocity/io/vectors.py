@@ -28,6 +28,7 @@ from geocity.io.layer_checks import (
     refuse_no_degrees,
     unreadable,
 )
+from geocity.io.remote import gdal_path
 from geocity.io.staging import PathLike
 
 logger = logging.getLogger(__name__)
@@ -104,7 +105,7 @@ def choose_layer(path: PathLike, layer: str | None, *, preferred: str | None = N
     if _is_parquet(path):
         return None
     try:
-        found = pyogrio.list_layers(path)
+        found = pyogrio.list_layers(gdal_path(path))
     except _READ_ERRORS as error:
         raise unreadable(path, error) from error
     names = [str(name) for name, _ in found]
@@ -147,7 +148,7 @@ def stream_polygons(
         return
     left_out = 0
     try:
-        with fiona.open(path, layer=name) as source:
+        with fiona.open(gdal_path(path), layer=name) as source:
             refuse_no_crs(path, source.crs_wkt)
             own = pyproj.CRS.from_wkt(source.crs_wkt)
             turn = _turner(own, crs)
@@ -200,13 +201,13 @@ def read_frame(path: PathLike, layer: str | None) -> Any:
         # Measures and odd field types are dropped on purpose; what counts is checked below.
         warnings.simplefilter("ignore")
         try:
-            return pyogrio.read_dataframe(path, **options)
+            return pyogrio.read_dataframe(gdal_path(path), **options)
         except UnicodeDecodeError:
             logger.warning(
                 "The texts of %s are not in the encoding it declares; they are read as Latin-1.",
                 path,
             )
-            return pyogrio.read_dataframe(path, **options, encoding="ISO-8859-1")
+            return pyogrio.read_dataframe(gdal_path(path), **options, encoding="ISO-8859-1")
         except _READ_ERRORS as error:
             raise unreadable(path, error) from error
 

@@ -22,6 +22,7 @@ from affine import Affine
 
 from geocity.core.grid import Grid, Window
 from geocity.errors import InputError
+from geocity.io.remote import is_remote
 from geocity.io.staging import PathLike, staged_directory
 
 IMAGE_COLUMNS: Mapping[str, str] = {
@@ -265,6 +266,11 @@ def _read_about(folder: Path) -> dict[str, Any]:
 
 def _read_images(path: Path) -> pd.DataFrame:
     images = _read_table(path, IMAGE_COLUMNS)
+    if images["path"].map(is_remote).any():
+        raise InputError(
+            f"{path} names an image on another machine, which geocity does not fetch because a "
+            "file says so; download the images and make the folder again (geocity city prepare)."
+        )
     images["date"] = [
         datetime.date.fromisoformat(text) if isinstance(text, str) and text else None
         for text in images["date"]
