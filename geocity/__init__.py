@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from geocity.tools.majority_filter import majority_filter
     from geocity.tools.map import map  # noqa: A004 - the command's name
     from geocity.tools.polygonize import polygonize
+    from geocity.tools.rerun import rerun
     from geocity.tools.show_chips import show_chips
     from geocity.tools.train import train
 
@@ -51,6 +52,7 @@ __all__ = [
     "majority_filter",
     "map",
     "polygonize",
+    "rerun",
     "show_chips",
     "train",
 ]

@@ -26,6 +26,7 @@ COMMANDS = (
     "dashboard",
     "export-model",
     "import-model",
+    "rerun",
     "city",
 )
 """In the order of the work, which is the order of ``geocity --help``."""

@@ -12,6 +12,7 @@ import click
 
 from geocity.cli.console import Console, ConsoleHandler
 from geocity.cli.endings import run_to_the_end
+from geocity.cli.recording import RecordedCommand, recorded
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -136,6 +137,7 @@ def tool_command(name: str) -> Callable[[Callable[..., None]], click.Command]:
 
     Adds ``--progress`` and ``--debug``, sends log records to the console, turns SIGTERM into the
     same orderly end as Ctrl-C, and turns every `GeocityError` into one sentence and exit code 1.
+    A result gets the record of its run beside it.
     """
 
     def decorate(function: Callable[..., None]) -> click.Command:
@@ -145,7 +147,8 @@ def tool_command(name: str) -> Callable[[Callable[..., None]], click.Command]:
             from geocity.io.remote import offline_unless
 
             with _listening(console), _terminable(), offline_unless(arguments.values()):
-                run_to_the_end(console, debug, functools.partial(function, console, **arguments))
+                call = functools.partial(function, console, **arguments)
+                run_to_the_end(console, debug, functools.partial(recorded, console, call))
 
         # click keeps options in reverse; these belong at the end of the help.
         own: list[click.Parameter] = getattr(run, "__click_params__", [])
@@ -153,7 +156,7 @@ def tool_command(name: str) -> Callable[[Callable[..., None]], click.Command]:
         for option in (_debug_option, _progress_option):
             run = option(run)
         run.__click_params__ += own  # type: ignore[attr-defined]
-        return click.command(name, no_args_is_help=name != "demo")(run)
+        return click.command(name, cls=RecordedCommand, no_args_is_help=name != "demo")(run)
 
     return decorate
 
