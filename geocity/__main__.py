@@ -1,6 +1,11 @@
 """``python -m geocity`` is ``geocity``."""
 
-from geocity.cli import main
+import sys
 
 if __name__ == "__main__":
-    main()
+    try:
+        from geocity.cli import main
+
+        main()
+    except KeyboardInterrupt:  # while Python was still loading
+        sys.exit(130)

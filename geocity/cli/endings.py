@@ -1,7 +1,11 @@
 """How a command ends: done, refused, interrupted, or on an error that nobody foresaw."""
 
+import _thread
+import errno
 import logging
+import signal
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -16,6 +20,7 @@ from geocity.errors import GeocityError
 EXIT_REFUSED = 1
 EXIT_INTERRUPTED = 130
 
+_AGAIN_S = 0.05
 _TALKATIVE = ("rasterio", "fiona", "pyogrio")
 
 
@@ -44,6 +49,9 @@ def run_to_the_end(console: Console, debug: bool, call: Callable[[], None]) -> N
         sys.exit(EXIT_INTERRUPTED)
     except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
         raise  # click has its own endings
+    except OSError as error:
+        console.error(_system_error(error), bug_report(error) if debug else None)
+        sys.exit(EXIT_REFUSED)
     except MemoryError as error:
         console.error(
             "The memory of this machine does not suffice; close other programs, or work in "
@@ -69,6 +77,42 @@ def bug_report(error: BaseException) -> dict[str, Any]:
         "command": sys.argv,
         "versions": versions(),
     }
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let SIGTERM end a command as Ctrl-C does, and let neither get lost."""
+
+    def interrupt(signum: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    def unraisable(lost: Any) -> None:
+        # Python drops what is raised while it tidies up: ask again a moment later.
+        if issubclass(lost.exc_type, KeyboardInterrupt):
+            threading.Timer(_AGAIN_S, _thread.interrupt_main).start()
+        else:
+            former_hook(lost)
+
+    try:
+        former = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # not the main thread, as in some test runners: nothing to catch there
+        yield
+        return
+    former_hook, sys.unraisablehook = sys.unraisablehook, unraisable
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)
+        sys.unraisablehook = former_hook
+
+
+def _system_error(error: OSError) -> str:
+    where = f" ({error.filename})" if error.filename else ""
+    if error.errno == errno.ENOSPC:
+        return f"The disk is full{where}; free some space and run the same command again."
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"A file or folder may not be used{where}; check who may read and write it."
+    return f"The system refused to read or write{where}: {error.strerror or _first_line(error)}."
 
 
 def _first_line(error: BaseException) -> str:

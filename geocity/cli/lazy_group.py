@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from geocity.cli.endings import EXIT_INTERRUPTED
+
 
 class LazyGroup(click.Group):
     """Finds the command ``foo-bar`` as ``command`` in the module ``foo_bar`` of a package.
@@ -26,6 +28,14 @@ class LazyGroup(click.Group):
     ) -> None:
         super().__init__(*args, **kwargs)
         self._package, self._order, self._modules = package, tuple(commands), modules or {}
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for; an interrupt before it begins is an ending too."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("Error: Interrupted before anything was done.", err=True)
+            ctx.exit(EXIT_INTERRUPTED)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the commands in the order of the work."""

@@ -2,7 +2,6 @@
 
 import functools
 import logging
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import click
 
 from geocity.cli.console import Console, ConsoleHandler
-from geocity.cli.endings import run_to_the_end
+from geocity.cli.endings import interruptible, run_to_the_end
 from geocity.cli.recording import RecordedCommand, recorded
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -146,7 +145,7 @@ def tool_command(name: str) -> Callable[[Callable[..., None]], click.Command]:
             console = Console(progress)
             from geocity.io.remote import offline_unless
 
-            with _listening(console), _terminable(), offline_unless(arguments.values()):
+            with _listening(console), interruptible(), offline_unless(arguments.values()):
                 call = functools.partial(function, console, **arguments)
                 run_to_the_end(console, debug, functools.partial(recorded, console, call))
 
@@ -187,19 +186,3 @@ def _listening(console: Console) -> Iterator[None]:
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    def interrupt(signum: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    try:
-        former = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # not the main thread, as in some test runners: nothing to catch there
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, former)

@@ -19,6 +19,11 @@ logger = logging.getLogger(__name__)
 
 PathLike = str | os.PathLike[str]
 
+_FILE_SUFFIXES = {
+    *(".tif", ".tiff", ".gpkg", ".shp", ".geojson", ".json", ".fgb", ".parquet", ".geoparquet"),
+    *(".csv", ".html", ".png", ".pdf", ".svg", ".qgz", ".geocity", ".onnx", ".dlpk"),
+}
+
 
 def fresh_output(out: PathLike, *, overwrite: bool) -> Path:
     """Check, before any work, that a result may be written where it is asked for.
@@ -31,6 +36,11 @@ def fresh_output(out: PathLike, *, overwrite: bool) -> Path:
     if path.exists() and not overwrite:
         raise OutputExistsError(
             f"{path} is already there; choose another name or allow replacing it (--overwrite)."
+        )
+    if path.is_dir() and path.suffix.lower() in _FILE_SUFFIXES:
+        raise OutputExistsError(
+            f"{path} is a folder, and the result is a file; choose another name, or remove the "
+            "folder."
         )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
