@@ -68,7 +68,7 @@ class Qgis:
             capture_output=True,
             text=True,
             encoding="utf-8",
-            timeout=240,
+            timeout=280,
         )
 
 
