@@ -1,6 +1,6 @@
 """Packs the QGIS plugin: ``python qgis_plugin/build.py`` writes dist/geocity_qgis.zip.
 
-The same sources give the same bytes, whenever and wherever they are packed.
+The same sources give the same bytes, whenever they are packed (by the same zlib).
 """
 
 import argparse
