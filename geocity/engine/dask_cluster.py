@@ -7,9 +7,7 @@ held had killed it.
 """
 
 import logging
-import platform
 import queue
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -17,11 +15,9 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 import geocity
-from geocity.core.progress import silent
+from geocity.engine.cluster_tasks import answer, compute
 from geocity.engine.executors import Work
-from geocity.engine.job import Job
 from geocity.engine.plan import Part, Span, spans
-from geocity.engine.store import PartStore
 from geocity.errors import GeocityError, MissingDependencyError, WorkError
 
 logger = logging.getLogger(__name__)
@@ -40,9 +36,6 @@ _AHEAD = 2
 # For what passes: a network file system that hiccups. Deaths of workers are counted by Dask.
 _RETRIES = 2
 _TOLD = ("geocity", "python", "dask", "distributed")
-
-# A process has one engine: two spans at a time in it would mix their tiles.
-_one_at_a_time = threading.Lock()
 
 
 class DaskCluster:
@@ -130,6 +123,9 @@ class DaskCluster:
                 "then run the same command."
             )
 
+    def stop(self) -> None:
+        """Do nothing: tasks were dropped when the work ended; those that run end on their own."""
+
     def drop(self, futures: list[Any]) -> None:
         """Forget tasks; those that run already end on their own."""
         if self.client.status == "running":
@@ -138,13 +134,13 @@ class DaskCluster:
     def ask(self, question: Callable[[], T]) -> T:
         """Answer a question in a worker."""
         future = self.client.submit(
-            _answer, question, geocity.__version__, pure=False, resources=self.resources()
+            answer, question, geocity.__version__, pure=False, resources=self.resources()
         )
         while not future.done():
             self.look_after()
             time.sleep(_LOOK_S / 10)
-        answer: T = future.result(timeout=_CONNECT_S)
-        return answer
+        said: T = future.result(timeout=_CONNECT_S)
+        return said
 
     def compute(self, work: Work) -> list[Part]:
         """Compute parts."""
@@ -193,7 +189,7 @@ class _Round:
 
     def _give(self, span: Span) -> None:
         future = self._cluster.client.submit(
-            _compute,
+            compute,
             self._work.job,
             self._work.store,
             span,
@@ -250,29 +246,6 @@ class _Round:
                     "from here; all machines must share this folder under the same name."
                 )
             time.sleep(_LOOK_S)
-
-
-def _answer(question: Callable[[], T], version: str) -> T:
-    _refuse_other_geocity(version)
-    with _one_at_a_time:
-        return question()
-
-
-def _compute(job: Job, store: PartStore, span: Span, version: str) -> None:
-    """Compute a span in a worker; what a former try has saved is not done again."""
-    _refuse_other_geocity(version)
-    with _one_at_a_time:
-        for rest in spans(store.missing(span)):
-            for _ in job.run(rest, store, silent):
-                pass
-
-
-def _refuse_other_geocity(version: str) -> None:
-    if version != geocity.__version__:
-        raise WorkError(
-            f"A worker on {platform.node()} runs geocity {geocity.__version__}, not {version}; "
-            "install the same version on all machines."
-        )
 
 
 def _refuse_other_versions(found: dict[str, Any], who: str) -> None:

@@ -82,11 +82,14 @@ class Executor(Protocol):
             WorkError: if the processes are gone.
         """
 
+    def stop(self) -> None:
+        """End at once what is under way, as far as it can be ended."""
+
     def __enter__(self) -> "Executor":
         """Start."""
 
     def __exit__(self, *error: object) -> None:
-        """Stop at once."""
+        """Stop, and give back everything."""
 
 
 class Serial:
@@ -102,6 +105,9 @@ class Serial:
             for _ in work.job.run(span, work.store, hear):
                 pass
         return []
+
+    def stop(self) -> None:
+        """Do nothing: this process has stopped already, or it would not be asked."""
 
     def __enter__(self) -> "Serial":
         return self

@@ -12,7 +12,7 @@ from geocity.engine.plan import Part, span_window
 
 # What waits beyond this is compressed, quickly: a broad span of several classes' probabilities
 # would else take hundreds of megabytes.
-_PLAIN_BYTES = 32 << 20
+_PLAIN_BYTES = 16 << 20
 _LEVEL = 1
 
 Packed = tuple[Window, NDArray[np.uint8] | bytes]
@@ -56,7 +56,7 @@ class Gathering:
     def __init__(self, span: Sequence[Part], layers: Mapping[str, int]) -> None:
         self._window = span_window(span)
         self._parts = {(part.row, part.col): part for part in span}
-        self._side = span[0].window.shape
+        self._first = span[0]
         self._layers = dict(layers)
         self._held: dict[Part, dict[str, _Layers]] = {}
         self._whole: list[Part] = []
@@ -93,8 +93,8 @@ class Gathering:
         return values.copy()
 
     def _meeting(self, window: Window) -> Iterator[Part]:
-        rows, cols = self._side
-        first = self._parts[min(self._parts)]
+        first = self._first
+        rows, cols = first.window.shape
         top, left = window.row - first.window.row, window.col - first.window.col
         for row in range(top // rows, -(-(top + window.rows) // rows)):
             for col in range(left // cols, -(-(left + window.cols) // cols)):

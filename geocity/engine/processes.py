@@ -40,6 +40,10 @@ class Processes:
         return self
 
     def __exit__(self, *_error: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End the processes at once."""
         for worker in self.workers:
             worker.kill()
         for worker in self.workers:

@@ -66,7 +66,7 @@ def run_parts(
     if missing:
         try:
             if executor is not None:
-                failed = executor.compute(Work(job, missing, store, progress))
+                failed = _compute(executor, Work(job, missing, store, progress))
             else:
                 with executor_for(work) as own:
                     failed = own.compute(Work(job, missing, store, progress))
@@ -79,6 +79,14 @@ def run_parts(
             tell_what_stays(parts, store)
             raise WorkError(_whose_fault(failed, store))
     return work.part_range is None or _tell_of_the_others(parts, store)
+
+
+def _compute(executor: Executor, work: Work) -> list[Part]:
+    try:
+        return executor.compute(work)
+    except BaseException:
+        executor.stop()  # nobody may go on writing while what is half done is removed
+        raise
 
 
 def _asked(parts: Sequence[Part], work: WorkOptions) -> Sequence[Part]:
@@ -119,7 +127,7 @@ def _missing(asked: Sequence[Part], store: PartStore, work: WorkOptions) -> list
 
 def tell_what_stays(parts: Sequence[Part], store: PartStore) -> None:
     """Say how to go on after work that has ended early."""
-    done = store.count()
+    done = sum(store.sidecar(part).exists() for part in parts)
     if done:
         logger.warning(
             "%d of %d parts are done and kept in %s; the same command goes on from there.",

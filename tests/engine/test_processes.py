@@ -207,3 +207,14 @@ def test_a_script_without_a_guard_is_told_so(tmp_path):
         check=False,
     )
     assert "WorkError: A worker process ended as soon as it was started" in done.stderr
+
+
+def test_a_crew_that_is_lent_leaves_nothing_half_written(store, notes):
+    with Processes(2) as crew:
+        crew.start(2)
+        with pytest.raises(InputError, match="rotten"):
+            run_parts(ToyJob(notes, fails_at=NAMES[3]), PARTS, store, executor=crew)
+        assert not crew.workers
+        assert not list(store.folder.glob(".*"))
+        run_parts(ToyJob(notes), PARTS, store, executor=crew)
+    assert right(store)

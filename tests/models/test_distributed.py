@@ -1,5 +1,6 @@
-"""Two processes on the CPU train together, and no draw is made twice."""
+"""Two processes on the CPU train together: no draw is made twice, and they end with one network."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from tests.toy_chips import write_toy_chips
 
 
 class Recording(ChipDataModule):
-    """Writes down which draws its rank was given."""
+    """Writes down which draws its rank was given, and with which weights it ended."""
 
     notes: Path
 
@@ -20,6 +21,14 @@ class Recording(ChipDataModule):
             with (self.notes / f"{self.trainer.global_rank}.txt").open("a") as file:
                 file.writelines(f"{key}\n" for key in batch["key"].tolist())
         return super().on_after_batch_transfer(batch, dataloader_idx)
+
+    def teardown(self, stage):
+        if stage == "fit":
+            digest = hashlib.sha256()
+            for weight in self.trainer.lightning_module.parameters():
+                digest.update(weight.detach().numpy().tobytes())
+            (self.notes / f"{self.trainer.global_rank}.sha").write_text(digest.hexdigest())
+        super().teardown(stage)
 
 
 def test_two_ranks_share_the_draws(tmp_path, monkeypatch):
@@ -49,6 +58,8 @@ def test_two_ranks_share_the_draws(tmp_path, monkeypatch):
     ranks = [(tmp_path / f"{rank}.txt").read_text().split() for rank in range(2)]
     assert len(ranks[0]) == len(ranks[1]) == 16
     assert len({*ranks[0], *ranks[1]}) == 32
+    weights = [(tmp_path / f"{rank}.sha").read_text() for rank in range(2)]
+    assert weights[0] == weights[1]
     measures = read_model(out).contract.metrics["validation"]
     assert 0 <= measures["mean IoU"] <= 1
     assert steps[-1] == (1, 1, "training")
