@@ -1,12 +1,21 @@
 """``geocity change``."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from geocity.cli.console import Console
-from geocity.cli.options import date_option, out_option, overwrite_option, tool_command
+from geocity.cli.options import (
+    date_option,
+    out_option,
+    overwrite_option,
+    tool_command,
+    work_options,
+)
+
+if TYPE_CHECKING:
+    from geocity.engine.run import WorkOptions
 
 
 @tool_command("change")
@@ -63,6 +72,7 @@ from geocity.cli.options import date_option, out_option, overwrite_option, tool_
     type=click.Path(path_type=Path),
     help="Scenes to measure the shift on; one a date, in order.",
 )
+@work_options
 @overwrite_option
 def command(
     console: Console,
@@ -70,6 +80,7 @@ def command(
     out: Path,
     model: Path | None,
     overwrite: bool,
+    work: "WorkOptions",
     **options: Any,
 ) -> None:
     """Compare maps of two or more dates: growth, loss, and the history of each settlement.
@@ -77,6 +88,9 @@ def command(
     The maps are class rasters, polygon layers (also file.gpkg|layername=NAME) or, with a model,
     scenes; name them from the oldest to the newest. Grids and CRSs may differ. Only ground that
     all dates show counts.
+
+    What is done with rasters is kept beside the result until it is whole: a command that was
+    stopped, run again, goes on from there. There are no slices (--part-range) of a comparison.
 
     \b
     Example:
@@ -92,6 +106,7 @@ def command(
         model=model,
         options=ChangeOptions(**options),
         overwrite=overwrite,
+        work=work,
         progress=console.progress,
     )
     console.result(result.out)

@@ -82,6 +82,15 @@ class ChangeMatrixBuilder:
         pairs = rows * self._count + cols
         self._area_m2 += np.bincount(pairs, cell_m2[known], self._count * self._count)
 
+    def merge(self, area_m2: NDArray[np.float64]) -> None:
+        """Add what another builder has summed up, its `area_m2`."""
+        self._area_m2 += area_m2
+
+    @property
+    def area_m2(self) -> NDArray[np.float64]:
+        """Return the sums so far, (classes · classes,)."""
+        return self._area_m2
+
     def finish(self, names: Sequence[str]) -> ChangeMatrix:
         """Return the matrix; the names are those of the values, in their order."""
         shape = (self._count, self._count)

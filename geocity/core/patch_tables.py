@@ -10,19 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geocity.core.areas import GroundMeasure
-from geocity.core.block_patches import OUTSIDE
-from geocity.core.grid import Window, blocks
+from geocity.core.block_patches import BlockPatches, BlockTables
+from geocity.core.grid import Window
 from geocity.core.patches import PatchGraphBuilder, Patchwork
-from geocity.core.progress import Progress, silent
 from geocity.core.rings import unpack
 from geocity.core.traced_polygons import TracedPolygons
 
 Read = Callable[[Window], NDArray[np.uint8]]
 Numbers = NDArray[np.int64]
-
-PART_SHAPE = (512, 2048)
-"""Whole blocks of our files, wide enough that seams are few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,71 +43,98 @@ class PatchTable:
     def __len__(self) -> int:
         return len(self.first)
 
-    def number(self, values: NDArray[np.uint8], window: Window) -> Numbers:
-        """Return the patch of every cell of a block, (rows, cols); 0 where there is none."""
-        pieces, patches = self.patchwork.pieces(values, window)
-        return patches[pieces]
-
-    def of_polygons(self, polygons: TracedPolygons) -> Numbers:
-        """Return the patch that each polygon, traced on the same raster, is the outline of."""
-        starts = polygons.rings.offsets[polygons.offsets[:-1]]
-        rows, cols = unpack(polygons.rings.corners[starts])
-        return np.searchsorted(self.first, rows * self.cols + cols)
+    def at(self, first: Numbers) -> Numbers:
+        """Return the patches that begin with these cells."""
+        return np.searchsorted(self.first, first)
 
 
-def patch_table(
-    read: Read,
-    shape: tuple[int, int],
-    ground: GroundMeasure,
-    *,
-    part: tuple[int, int] = PART_SHAPE,
-    progress: Progress = silent,
-    stage: str = "find patches",
-) -> PatchTable:
-    """Find and measure the patches of a raster: cells of one class connected by their edges.
+def first_cells(polygons: TracedPolygons, cols: int) -> Numbers:
+    """Return the place of the first cell of each polygon in a raster of some columns."""
+    if not len(polygons):
+        return np.empty(0, np.int64)
+    rows, columns = unpack(polygons.rings.corners[polygons.rings.offsets[polygons.offsets[:-1]]])
+    return rows * cols + columns
 
-    The raster is read twice and never held.
 
-    Args:
-        read: gives a window of it, (rows, cols) uint8; 255 belongs to no patch.
-        shape: (rows, cols).
-        ground: measures its cells.
-        part: (rows, cols) read at a time; makes no difference to the result.
-        progress: told of each part.
-        stage: what to call this work.
+@dataclass(frozen=True, slots=True, eq=False)
+class PieceTables:
+    """What a patch table needs to know of a block.
+
+    Attributes:
+        block: its patches, here pieces, and how they touch.
+        first: (pieces + 1,) place of the first cell of each in the whole raster.
+        area_m2: (pieces + 1,) area of each.
     """
-    windows = list(blocks(shape, part))
-    builder = PatchGraphBuilder(shape)
-    for done, window in enumerate(windows):
-        progress(done, 2 * len(windows), stage)
-        builder.add(read(window), window)
-    graph, patchwork = builder.finish()
-    first = np.full(len(graph.classes), shape[0] * shape[1], np.int64)
-    area_m2 = np.zeros(len(graph.classes))
-    for done, window in enumerate(windows, start=len(windows)):
-        progress(done, 2 * len(windows), stage)
-        pieces, patches = patchwork.pieces(read(window), window)
-        if len(patches) == 1:
-            continue
-        cells = np.flatnonzero(pieces)
-        piece = pieces.ravel()[cells]
-        weights = ground.cell_areas(window).ravel()[cells]
-        np.add.at(area_m2, patches, np.bincount(piece, weights, len(patches)))
+
+    block: BlockTables
+    first: Numbers
+    area_m2: NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls,
+        block: BlockPatches,
+        numbered: Numbers,
+        window: Window,
+        cell_m2: NDArray[np.float64],
+        cols: int,
+    ) -> "PieceTables":
+        """Measure the pieces of a block.
+
+        Args:
+            block: its patches.
+            numbered: (rows, cols) the piece of every cell, 0 for none.
+            window: where it lies.
+            cell_m2: (rows, cols) the area of every cell.
+            cols: width of the whole raster.
+        """
+        count = len(block.classes)
+        first = np.full(count, np.iinfo(np.int64).max)
+        cells = np.flatnonzero(numbered)
+        piece = numbered.ravel()[cells]
         # Where another piece begins along a row: the first cell of a piece is among those.
         begins = np.flatnonzero(np.diff(piece, prepend=0))
         row, col = np.divmod(cells[begins], window.cols)
-        place = (row + window.row) * shape[1] + col + window.col
-        np.minimum.at(first, patches[piece[begins]], place)
-    progress(2 * len(windows), 2 * len(windows), stage)
-    first[OUTSIDE], area_m2[OUTSIDE] = -1, 0.0
-    order = np.argsort(first)
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    return PatchTable(
-        Patchwork(patchwork.first_node, rank[patchwork.patch]),
-        first[order],
-        graph.classes[order],
-        graph.cells[order],
-        area_m2[order],
-        shape[1],
-    )
+        np.minimum.at(first, piece[begins], (row + window.row) * cols + col + window.col)
+        area_m2 = np.bincount(piece, cell_m2.ravel()[cells], count)
+        return cls(BlockTables.of(block), first, area_m2)
+
+
+class PatchTableBuilder:
+    """Makes the patch table of a raster from what is known of its blocks.
+
+    Blocks come in any order in which each is preceded by those above it and to its left.
+
+    Args:
+        shape: (rows, cols) of the raster.
+    """
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self._shape = shape
+        self._graph = PatchGraphBuilder(shape)
+        self._first: list[Numbers] = [np.full(1, -1, np.int64)]
+        self._area_m2: list[NDArray[np.float64]] = [np.zeros(1)]
+
+    def add(self, tables: PieceTables, window: Window) -> None:
+        """Take what is known of a block."""
+        self._graph.add_tables(tables.block, window)
+        self._first.append(tables.first[1:])
+        self._area_m2.append(tables.area_m2[1:])
+
+    def finish(self) -> PatchTable:
+        """Join patches across the seams."""
+        graph, patchwork = self._graph.finish()
+        first = np.full(len(graph.classes), np.iinfo(np.int64).max)
+        np.minimum.at(first, patchwork.patch, np.concatenate(self._first))
+        area_m2 = np.bincount(patchwork.patch, np.concatenate(self._area_m2), len(first))
+        order = np.argsort(first)
+        rank = np.empty_like(order)
+        rank[order] = np.arange(len(order))
+        return PatchTable(
+            Patchwork(patchwork.first_node, rank[patchwork.patch]),
+            first[order],
+            graph.classes[order],
+            graph.cells[order],
+            area_m2[order],
+            self._shape[1],
+        )

@@ -142,21 +142,15 @@ class Patchwork:
         """
         return classes[self.patch[1:]]
 
-    def pieces(self, values: _Classes, window: Window) -> tuple[_Numbers, _Numbers]:
-        """Find the pieces of patches that lie in a block.
+    def of_block(self, window: Window, count: int) -> _Numbers:
+        """Return the patch of the graph that each piece in a block belongs to, 0 for no piece.
 
         Args:
-            values: the block as it was when the graph was built.
-            window: where it lies.
-
-        Returns:
-            (rows, cols) the piece of every cell, counted within the block, 0 for nodata; and
-            (pieces,) the patch of the graph that each piece belongs to.
+            window: the block.
+            count: how many pieces it has.
         """
-        block = BlockPatches(values)
         first = self.first_node[window]
-        patch = self.patch[first : first + len(block.classes) - 1]
-        return block.numbered(), np.concatenate(([OUTSIDE], patch))
+        return np.concatenate(([OUTSIDE], self.patch[first : first + count]))
 
     def paint(self, values: _Classes, window: Window, classes: _Classes) -> _Classes:
         """Give the patches of a block other classes.

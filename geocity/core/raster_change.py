@@ -1,12 +1,15 @@
-"""Change between two class rasters on one grid, part by part: memory does not grow with them."""
+"""Change between two class rasters on one grid, block by block: memory does not grow with them.
 
-from collections.abc import Callable, Iterator
+A block is compared by itself; what is found of it speaks of the pieces of settlements and of change
+that lie in it. When all blocks are there, pieces become patches.
+"""
+
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geocity.core.areas import GroundMeasure
+from geocity.core.block_patches import BlockPatches
 from geocity.core.change_cells import (
     ABSORBED_GROWTH,
     ABSORBED_LOSS,
@@ -15,22 +18,14 @@ from geocity.core.change_cells import (
     NO_CHANGE,
     PERSISTENT,
     UNKNOWN,
-    absorb_slivers,
-    change_codes,
-    reach_cells,
+    Codes,
 )
-from geocity.core.change_matrix import ChangeMatrix, ChangeMatrixBuilder
-from geocity.core.classes import NODATA, ClassTable
-from geocity.core.grid import Window, blocks
-from geocity.core.patch_tables import PART_SHAPE, PatchTable, Read, patch_table
-from geocity.core.progress import Progress
-from geocity.core.seams import PolygonTracer
+from geocity.core.change_matrix import ChangeMatrix
+from geocity.core.classes import NODATA
+from geocity.core.grid import Window
+from geocity.core.patch_tables import Numbers, PatchTable, PieceTables
 from geocity.core.settlement_history import Overlaps
-from geocity.core.traced_polygons import TracedPolygons
 
-Write = Callable[[NDArray[np.uint8], Window], None]
-
-_STRIP_PIXELS = 2_000_000
 _SLUM = 1
 
 
@@ -50,27 +45,101 @@ class ChangeRules:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RasterDate:
-    """One date: how to read it, and its settlements.
+class SurveyedDate:
+    """One date in a block: its pieces of settlements.
 
     Attributes:
-        read: gives a window of the classes, 255 where not all dates show the ground.
-        slum: gives a window of the slum cells, as `only_slum` does.
-        settlements: the patches of slum; patch k is settlement k - 1.
+        tables: what is known of them.
+        number: (rows, cols) the piece of every cell, 0 where there is none.
     """
 
-    read: Read
-    slum: Read
-    settlements: PatchTable
+    tables: PieceTables
+    number: Numbers
 
-    def settlement(self, window: Window) -> NDArray[np.int64]:
-        """Return the settlement of every cell of a part, -1 where there is none."""
-        return self.settlements.number(self.slum(window), window) - 1
+    @classmethod
+    def of(
+        cls, values: Codes, slum: int, window: Window, cell_m2: NDArray[np.float64], cols: int
+    ) -> "SurveyedDate":
+        """Find the pieces of settlements in the classes of a block."""
+        found = BlockPatches(np.where(values == slum, np.uint8(_SLUM), np.uint8(NODATA)))
+        number = found.numbered()
+        return cls(PieceTables.of(found, number, window, cell_m2, cols), number)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SurveyedPair:
+    """What there is to know of a pair of dates in a block.
+
+    Attributes:
+        tables: of the pieces of persistence, growth and loss.
+        before: (pieces + 1,) piece of a settlement of the former date that each lies in, or 0.
+        after: (pieces + 1,) of the latter date, or 0.
+        overlaps: where pieces of settlements of the two dates overlap.
+        matrix_m2: from-to matrix.
+        absorbed_m2: growth and loss that the tolerance absorbs.
+    """
+
+    tables: PieceTables
+    before: Numbers
+    after: Numbers
+    overlaps: Overlaps
+    matrix_m2: NDArray[np.float64]
+    absorbed_m2: tuple[float, float]
+
+    @classmethod
+    def of(
+        cls,
+        codes: Codes,
+        dates: tuple[SurveyedDate, SurveyedDate],
+        matrix_m2: NDArray[np.float64],
+        window: Window,
+        cell_m2: NDArray[np.float64],
+        cols: int,
+    ) -> "SurveyedPair":
+        """Compare two dates in a block.
+
+        Args:
+            codes: (rows, cols) from `absorb_slivers`.
+            dates: their settlements.
+            matrix_m2: from-to matrix of the block.
+            window: where the block lies.
+            cell_m2: (rows, cols) the area of every cell.
+            cols: width of the whole raster.
+        """
+        found = BlockPatches(only_change(codes))
+        number = found.numbered()
+        there = number > 0
+        before, after = (np.zeros(len(found.classes), np.int64) for _ in dates)
+        for side, date in ((before, dates[0]), (after, dates[1])):
+            # A piece is connected and slum on a date: it lies in one piece of that date.
+            side[number[there]] = date.number[there]
+        absorbed = np.bincount(codes.ravel(), cell_m2.ravel(), NODATA + 1)
+        return cls(
+            PieceTables.of(found, number, window, cell_m2, cols),
+            before,
+            after,
+            _overlaps(dates[0].number, dates[1].number, codes == PERSISTENT, cell_m2),
+            matrix_m2,
+            (float(absorbed[ABSORBED_GROWTH]), float(absorbed[ABSORBED_LOSS])),
+        )
+
+
+def _overlaps(
+    before: Numbers, after: Numbers, shared: NDArray[np.bool_], cell_m2: NDArray[np.float64]
+) -> Overlaps:
+    if not shared.any():
+        return Overlaps.summed([])
+    before, after = before[shared], after[shared]
+    # Along a row the pair of settlements seldom changes: its stretches are far fewer than cells.
+    changes = (np.diff(before) != 0) | (np.diff(after) != 0)
+    starts = np.append(0, np.flatnonzero(changes) + 1)
+    area_m2 = np.add.reduceat(cell_m2[shared], starts)
+    return Overlaps.summed([Overlaps(before[starts], after[starts], area_m2)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ComparedCells:
-    """What the first look at a pair of dates gives.
+    """What all blocks of a pair of dates give.
 
     Attributes:
         matrix: from-to matrix.
@@ -98,153 +167,48 @@ class ChangePatches:
 
     table: PatchTable
     kept: NDArray[np.bool_]
-    before: NDArray[np.int64]
-    after: NDArray[np.int64]
+    before: Numbers
+    after: Numbers
+
+    @classmethod
+    def of(
+        cls, table: PatchTable, before: Numbers, after: Numbers, rules: ChangeRules
+    ) -> "ChangePatches":
+        """Choose the patches that count."""
+        # A hair of tolerance: areas are sums of floats, limits are round numbers.
+        large = table.area_m2 >= rules.min_area_m2 * (1 - 1e-9)
+        return cls(table, large | (table.classes == PERSISTENT), before, after)
 
     def area_m2(self, kind: int, *, kept: bool = True) -> float:
         """Return the area of the patches of a kind that count, or of those that do not."""
         chosen = (self.table.classes == kind) & (self.kept == kept)
         return float(self.table.area_m2[chosen].sum())
 
-
-def only_slum(read: Read, slum: int) -> Read:
-    """Return a reader of the cells of one class, as 1; all others are 255."""
-
-    def masked(window: Window) -> NDArray[np.uint8]:
-        return np.where(read(window) == slum, np.uint8(_SLUM), np.uint8(NODATA))
-
-    return masked
+    def classes_of_pieces(self) -> Codes:
+        """Return what each piece becomes in the change raster, 255 where it does not count."""
+        wanted = np.where(self.kept, self.table.classes, np.uint8(NODATA))
+        return self.table.patchwork.classes_of_pieces(wanted)
 
 
-def compare_cells(
-    former: RasterDate,
-    latter: RasterDate,
-    write: Write,
-    shape: tuple[int, int],
-    ground: GroundMeasure,
-    classes: ClassTable,
-    rules: ChangeRules,
-    progress: Progress,
-) -> ComparedCells:
-    """Compare two dates cell by cell; the codes of change go to a store.
+def only_change(codes: Codes) -> Codes:
+    """Return persistence, growth and loss; all else is 255."""
+    real = (codes == PERSISTENT) | (codes == GROWTH) | (codes == LOSS)
+    return np.where(real, codes, np.uint8(NODATA))
+
+
+def final_codes(codes: Codes, pieces: Codes) -> tuple[Codes, int]:
+    """Return a block of the change raster: what is absorbed or too small is no change.
 
     Args:
-        former: the earlier date.
-        latter: the later one.
-        write: takes each part of the codes, `ABSORBED_GROWTH` and `ABSORBED_LOSS` among them.
-        shape: (rows, cols) of the grid.
-        ground: measures its cells.
-        classes: of both dates together.
-        rules: what counts as change.
-        progress: told of each part.
-    """
-    matrix, overlaps = ChangeMatrixBuilder(classes.values), []
-    absorbed = np.zeros(NODATA + 1)
-    whole, reach = Window(0, 0, *shape), reach_cells(rules.tolerance_m, ground.cell_m)
-    windows = list(blocks(shape, PART_SHAPE))
-    for done, window in enumerate(windows):
-        progress(done, len(windows), "compare")
-        held = window.pad(reach).intersect(whole) or window
-        around = former.read(held), latter.read(held)
-        codes = change_codes(*around, rules.slum)
-        codes = absorb_slivers(codes, rules.tolerance_m, ground.cell_m)
-        inside = window.shift(-held.row, -held.col).slices
-        codes = np.ascontiguousarray(codes[inside])
-        write(codes, window)
-        cell_m2 = ground.cell_areas(window)
-        before, after = (np.ascontiguousarray(values[inside]) for values in around)
-        matrix.add(before, after, cell_m2)
-        absorbed += np.bincount(codes.ravel(), cell_m2.ravel(), NODATA + 1)
-        overlaps.append(_overlaps(former, latter, window, codes == PERSISTENT, cell_m2))
-    progress(len(windows), len(windows), "compare")
-    return ComparedCells(
-        matrix.finish(classes.names),
-        Overlaps.summed(overlaps),
-        float(absorbed[ABSORBED_GROWTH]),
-        float(absorbed[ABSORBED_LOSS]),
-    )
+        codes: (rows, cols) from `absorb_slivers`.
+        pieces: what the pieces of change become, those of this block first.
 
-
-def _overlaps(
-    former: RasterDate,
-    latter: RasterDate,
-    window: Window,
-    shared: NDArray[np.bool_],
-    cell_m2: NDArray[np.float64],
-) -> Overlaps:
-    if not shared.any():
-        return Overlaps.summed([])
-    before, after = (date.settlement(window)[shared] for date in (former, latter))
-    # Along a row the pair of settlements seldom changes: its stretches are far fewer than cells.
-    changes = (np.diff(before) != 0) | (np.diff(after) != 0)
-    starts = np.append(0, np.flatnonzero(changes) + 1)
-    area_m2 = np.add.reduceat(cell_m2[shared], starts)
-    return Overlaps.summed([Overlaps(before[starts], after[starts], area_m2)])
-
-
-def change_patches(
-    former: RasterDate,
-    latter: RasterDate,
-    codes: Read,
-    shape: tuple[int, int],
-    ground: GroundMeasure,
-    rules: ChangeRules,
-    progress: Progress,
-) -> ChangePatches:
-    """Find the patches of persistence, growth and loss, and the settlements they lie in.
-
-    Args:
-        former: the earlier date.
-        latter: the later one.
-        codes: gives a window of what `compare_cells` wrote.
-        shape: (rows, cols) of the grid.
-        ground: measures its cells.
-        rules: what counts as change.
-        progress: told of each part.
+    Returns:
+        (rows, cols) of the change raster, and how many pieces lie in the block.
     """
     changes = only_change(codes)
-    table = patch_table(changes, shape, ground, progress=progress, stage="find change")
-    before, after = np.full(len(table), -1, np.int64), np.full(len(table), -1, np.int64)
-    for window in blocks(shape, PART_SHAPE):
-        values = changes(window)
-        there = values != NODATA
-        if not there.any():
-            continue
-        patches = table.number(values, window)[there]
-        # A patch is connected and slum on a date: it lies in one settlement of that date.
-        before[patches] = former.settlement(window)[there]
-        after[patches] = latter.settlement(window)[there]
-    # A hair of tolerance: areas are sums of floats, limits are round numbers.
-    large = table.area_m2 >= rules.min_area_m2 * (1 - 1e-9)
-    return ChangePatches(table, large | (table.classes == PERSISTENT), before, after)
-
-
-def only_change(codes: Read) -> Read:
-    """Return a reader of persistence, growth and loss; all else is 255."""
-
-    def masked(window: Window) -> NDArray[np.uint8]:
-        values = codes(window)
-        real = (values == PERSISTENT) | (values == GROWTH) | (values == LOSS)
-        return np.where(real, values, np.uint8(NODATA))
-
-    return masked
-
-
-def final_codes(
-    codes: NDArray[np.uint8], window: Window, patches: ChangePatches
-) -> NDArray[np.uint8]:
-    """Return a part of the change raster: what is absorbed or too small is no change."""
-    changes = np.where(codes <= LOSS, codes, np.uint8(NODATA))
-    changes[codes == NO_CHANGE] = NODATA
-    wanted = np.where(patches.kept, patches.table.classes, np.uint8(NODATA))
-    painted = patches.table.patchwork.paint(changes, window, wanted)
-    return np.where((painted == NODATA) & (codes != UNKNOWN), np.uint8(NO_CHANGE), painted)
-
-
-def traced(read: Read, shape: tuple[int, int], value: int) -> Iterator[TracedPolygons]:
-    """Yield the polygons of one class of a raster, read strip by strip."""
-    tracer = PolygonTracer(shape[1], (value,))
-    height = max(1, _STRIP_PIXELS // shape[1])
-    for row in range(0, shape[0], height):
-        yield tracer.feed(read(Window(row, 0, min(height, shape[0] - row), shape[1])))
-    yield tracer.finish()
+    block = BlockPatches(changes)
+    count = len(block.classes) - 1
+    painted = block.repaint(changes, np.asarray(pieces[:count]))
+    none = (painted == NODATA) & (codes != UNKNOWN)
+    return np.where(none, np.uint8(NO_CHANGE), painted), count

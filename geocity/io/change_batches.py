@@ -4,6 +4,7 @@ import datetime
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from geocity.core.settlement_history import DatedSettlements
@@ -11,7 +12,8 @@ from geocity.io.change_layers import settlement_id
 from geocity.io.vector_layers import Batch
 
 Numbers = NDArray[np.int64]
-Geometries = NDArray[np.object_]
+Geometries = NDArray[np.object_] | pa.BinaryArray
+"""Outlines as objects, or as WKB."""
 
 _GONE = "gone"
 

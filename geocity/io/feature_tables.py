@@ -57,6 +57,11 @@ class FeatureTable:
         wkb = pa.concat_arrays([table.wkb for table in tables])
         return cls(columns, wkb.take(pa.array(order)))
 
+    def take(self, which: NDArray[np.bool_]) -> "FeatureTable":
+        """Return some of the features."""
+        columns = {name: column[which] for name, column in self.columns.items()}
+        return FeatureTable(columns, self.wkb.filter(pa.array(which)))
+
     def polygon_features(self) -> PolygonFeatures:
         """Return the features that were kept in pixel coordinates."""
         found = self.columns

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +13,13 @@ from geocity.core.alignment import finest, shared_window
 from geocity.core.area_of_interest import AreaOfInterest
 from geocity.core.areas import GroundMeasure
 from geocity.core.classes import NODATA, ClassTable, LandClass
-from geocity.core.grid import Window, blocks
-from geocity.core.patch_tables import PART_SHAPE
-from geocity.core.progress import Progress
+from geocity.core.grid import Grid, Window
 from geocity.errors import ClassTableError, InputError, NoOverlapError
 from geocity.io.aligned_classes import AlignedClasses
 from geocity.io.class_rasters import ClassRaster, open_class_raster
 from geocity.io.closing import Closing
 from geocity.io.gdal_cache import class_cache_bytes, limited_cache
 from geocity.io.label_layers import read_area
-from geocity.io.scratch_rasters import ScratchRaster
 from geocity.io.staging import PathLike
 
 logger = logging.getLogger(__name__)
@@ -29,131 +27,151 @@ logger = logging.getLogger(__name__)
 _LITTLE = 0.5
 
 
-class RasterDates(Closing):
-    """Class rasters, aligned: every date is read on the same grid, from a scratch file.
+@dataclass(frozen=True, slots=True)
+class DatesPlan:
+    """How dates are read on one grid; it travels to whatever process reads them.
+
+    Attributes:
+        paths: the class rasters, absolute.
+        grid: the grid that all dates are read on.
+        area: outside of which nothing counts.
+        reference: the raster whose cells the grid has.
+        classes: of all dates together.
+        tags: what each raster says about itself.
+    """
+
+    paths: tuple[Path, ...]
+    grid: Grid
+    area: AreaOfInterest | None
+    reference: Path
+    classes: ClassTable
+    tags: tuple[Mapping[str, str], ...]
+
+
+def plan_dates(paths: Sequence[PathLike], area: PathLike | None) -> DatesPlan:
+    """Find the grid on which class rasters can be compared.
+
+    Args:
+        paths: the class rasters.
+        area: polygons outside of which nothing counts.
+
+    Raises:
+        InputError: if a raster cannot be read.
+        ClassTableError: if two rasters mean different classes by one value.
+        NoOverlapError: if the rasters do not show one place.
+    """
+    with contextlib.ExitStack() as stack:
+        rasters = [stack.enter_context(open_class_raster(path)) for path in paths]
+        stack.enter_context(limited_cache(_cache_bytes(rasters)))
+        classes = _joint_classes(rasters)
+        chosen = finest([raster.grid for raster in rasters])
+        grid = _shared_grid(rasters, chosen)
+        _tell_grid(rasters, grid, rasters[chosen].path)
+        return DatesPlan(
+            tuple(Path(path).absolute() for path in paths),
+            grid,
+            AreaOfInterest(read_area(area, grid.crs), grid) if area else None,
+            rasters[chosen].path,
+            classes,
+            tuple(raster.tags for raster in rasters),
+        )
+
+
+class AlignedDates(Closing):
+    """Reads class rasters on one grid.
 
     A cell counts if every date has a class there, so that the figures of all pairs of dates are
     about the same ground. The others are 255 on every date.
 
     Args:
-        paths: the class rasters.
-        area: polygons outside of which nothing counts.
-        folder: for scratch files, one byte a cell and date.
-        progress: told of each part.
-
-    Attributes:
-        grid: the grid that all dates are read on.
-        ground: measures its cells.
-        reference: the raster whose cells it has.
-        classes: of all dates together.
-        tags: what each raster says about itself.
-        common_m2: the area that all dates show.
-
-    Raises:
-        InputError: if a raster cannot be read.
-        ClassTableError: if two rasters mean different classes by one value.
-        NoOverlapError: if there is no ground that all dates show.
+        plan: which rasters, and on what grid.
     """
 
-    def __init__(
-        self, paths: Sequence[PathLike], area: PathLike | None, folder: Path, progress: Progress
-    ) -> None:
-        self._stack = contextlib.ExitStack()
+    def __init__(self, plan: DatesPlan) -> None:
+        self._stack, self._area = contextlib.ExitStack(), plan.area
         try:
-            rasters = [self._stack.enter_context(open_class_raster(path)) for path in paths]
-            widest = max(raster.grid.shape[1] for raster in rasters)
-            self._stack.enter_context(limited_cache(len(paths) * class_cache_bytes(widest)))
-            self.tags: list[Mapping[str, str]] = [raster.tags for raster in rasters]
-            self.classes = _joint_classes(rasters)
-            self._place(rasters)
-            self._scratch = [
-                self._stack.enter_context(ScratchRaster(folder, self.grid.shape)) for _ in paths
-            ]
-            self.common_m2 = self._align(rasters, area, progress)
+            rasters = [self._stack.enter_context(open_class_raster(path)) for path in plan.paths]
+            self._stack.enter_context(limited_cache(_cache_bytes(rasters)))
+            self._dates = [AlignedClasses(raster, plan.grid) for raster in rasters]
         except BaseException:
             self._stack.close()
             raise
 
-    def read(self, date: int, window: Window) -> NDArray[np.uint8]:
-        """Read a window of one date, (rows, cols) class values."""
-        return self._scratch[date].read(window)
+    def read(self, window: Window) -> tuple[list[NDArray[np.uint8]], NDArray[np.bool_]]:
+        """Read a window.
 
-    def _place(self, rasters: Sequence[ClassRaster]) -> None:
-        chosen = finest([raster.grid for raster in rasters])
-        self.reference = rasters[chosen].path
-        try:
-            window = shared_window(rasters[chosen].grid, [raster.grid for raster in rasters])
-            if window is None:
-                raise NoOverlapError(
-                    f"{_listed(rasters)} do not all show one place; name maps of the same ground."
-                )
-            self.grid = rasters[chosen].grid[window]
-            self.ground = GroundMeasure(self.grid)
-        except ValueError as error:
-            if isinstance(error, NoOverlapError):
-                raise
-            raise InputError(
-                f"The rasters cannot be aligned: {error}; assign the right CRS to each."
-            ) from error
-
-    def _align(
-        self, rasters: Sequence[ClassRaster], area: PathLike | None, progress: Progress
-    ) -> float:
-        """Write each date to its scratch file; return the area that all of them show."""
-        aligned = [AlignedClasses(raster, self.grid) for raster in rasters]
-        self._tell_grid(rasters, aligned)
-        wanted = AreaOfInterest(read_area(area, self.grid.crs), self.grid) if area else None
-        common_m2, own_m2 = 0.0, np.zeros(len(rasters))
-        windows = list(blocks(self.grid.shape, PART_SHAPE))
-        for done, window in enumerate(windows):
-            progress(done, len(windows), "align")
-            dates = [source.read(window) for source in aligned]
-            known = np.stack(dates) != NODATA
-            if wanted is not None:
-                known &= wanted.mask(window)
-            cell_m2 = self.ground.cell_areas(window)
-            own_m2 += (known * cell_m2).sum(axis=(1, 2))
-            common = known.all(axis=0)
-            common_m2 += float(cell_m2[common].sum())
-            for values, scratch in zip(dates, self._scratch, strict=True):
-                scratch.write(np.where(common, values, np.uint8(NODATA)), window)
-        progress(len(windows), len(windows), "align")
-        if common_m2 == 0:
-            raise NoOverlapError(
-                f"{_listed(rasters)} have no ground in common that all of them show; name maps of "
-                "the same ground."
-            )
-        self._tell_common(rasters, own_m2, common_m2)
-        return common_m2
-
-    def _tell_grid(self, rasters: Sequence[ClassRaster], aligned: Sequence[AlignedClasses]) -> None:
-        moved = [
-            raster.path.name
-            for raster, source in zip(rasters, aligned, strict=True)
-            if source.resampled
-        ]
-        if moved:
-            logger.info(
-                "The dates are compared on the cells of %s (%.3g m), the smallest; %s by the "
-                "nearest cell.",
-                self.reference.name,
-                self.grid.cell_size_m,
-                ", ".join(moved),
-            )
-
-    @staticmethod
-    def _tell_common(
-        rasters: Sequence[ClassRaster], own_m2: NDArray[np.float64], common_m2: float
-    ) -> None:
-        logger.info("All dates show %.2f ha in common; only that counts.", common_m2 / 1e4)
-        for raster, own in zip(rasters, own_m2, strict=True):
-            whole = raster.grid.cell_area_m2 * raster.grid.shape[0] * raster.grid.shape[1]
-            if common_m2 < _LITTLE * min(whole, own):
-                logger.warning("That is less than half of what %s shows there.", raster.path.name)
+        Returns:
+            (rows, cols) class values of each date, 255 where not all show the ground; and where
+            each date by itself shows it, (dates, rows, cols).
+        """
+        dates = [date.read(window) for date in self._dates]
+        known = np.stack(dates) != NODATA
+        if self._area is not None:
+            known &= self._area.mask(window)
+        common = known.all(axis=0)
+        return [np.where(common, values, np.uint8(NODATA)) for values in dates], known
 
     def close(self) -> None:
-        """Close the rasters and give the scratch files up."""
+        """Close the rasters."""
         self._stack.close()
+
+
+def tell_common(plan: DatesPlan, own_m2: Sequence[float], common_m2: float) -> None:
+    """Say how much ground all dates show.
+
+    Args:
+        plan: the rasters.
+        own_m2: what each shows by itself.
+        common_m2: what all show.
+
+    Raises:
+        NoOverlapError: if that is nothing.
+    """
+    if common_m2 == 0:
+        raise NoOverlapError(
+            f"{_listed(plan.paths)} have no ground in common that all of them show; name maps of "
+            "the same ground."
+        )
+    logger.info("All dates show %.2f ha in common; only that counts.", common_m2 / 1e4)
+    for path, own in zip(plan.paths, own_m2, strict=True):
+        with open_class_raster(path) as raster:
+            grid = raster.grid
+        whole = grid.cell_area_m2 * grid.shape[0] * grid.shape[1]
+        if common_m2 < _LITTLE * min(whole, own):
+            logger.warning("That is less than half of what %s shows there.", path.name)
+
+
+def _cache_bytes(rasters: Sequence[ClassRaster]) -> int:
+    return len(rasters) * class_cache_bytes(max(raster.grid.shape[1] for raster in rasters))
+
+
+def _shared_grid(rasters: Sequence[ClassRaster], chosen: int) -> Grid:
+    try:
+        window = shared_window(rasters[chosen].grid, [raster.grid for raster in rasters])
+        if window is not None:
+            grid = rasters[chosen].grid[window]
+            GroundMeasure(grid)
+            return grid
+    except ValueError as error:
+        raise InputError(
+            f"The rasters cannot be aligned: {error}; assign the right CRS to each."
+        ) from error
+    paths = [raster.path for raster in rasters]
+    raise NoOverlapError(
+        f"{_listed(paths)} do not all show one place; name maps of the same ground."
+    )
+
+
+def _tell_grid(rasters: Sequence[ClassRaster], grid: Grid, reference: Path) -> None:
+    moved = [raster.path.name for raster in rasters if AlignedClasses(raster, grid).resampled]
+    if moved:
+        logger.info(
+            "The dates are compared on the cells of %s (%.3g m), the smallest; %s by the "
+            "nearest cell.",
+            reference.name,
+            grid.cell_size_m,
+            ", ".join(moved),
+        )
 
 
 def _joint_classes(rasters: Sequence[ClassRaster]) -> ClassTable:
@@ -180,6 +198,6 @@ def _same_name(one: LandClass, other: LandClass) -> bool:
     return one.name.casefold() == other.name.casefold()
 
 
-def _listed(rasters: Sequence[ClassRaster]) -> str:
-    names = [raster.path.name for raster in rasters]
+def _listed(paths: Sequence[Path]) -> str:
+    names = [path.name for path in paths]
     return f"{', '.join(names[:-1])} and {names[-1]}"

@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from geocity.core.progress import Progress, silent
+from geocity.engine.run import WorkOptions, executor_for
 from geocity.errors import InputError
 from geocity.io.change_inputs import DatedMap, dated_maps
 from geocity.io.change_layers import ChangePair, write_change, write_report
+from geocity.io.raster_dates import plan_dates
 from geocity.io.staging import PathLike, fresh_output
 from geocity.tools.change_options import ChangeOptions
+from geocity.tools.results_in_parts import Crew, ResultInParts
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +44,7 @@ def change(
     model: PathLike | None = None,
     options: ChangeOptions | None = None,
     overwrite: bool = False,
+    work: WorkOptions | None = None,
     progress: Progress | None = None,
 ) -> ChangeResult:
     """Compare maps of two or more dates: each date with the next, settlements over all of them.
@@ -58,8 +62,9 @@ def change(
     the area after, and loss + absorbed loss + persistent the area before.
 
     Class rasters are compared on the grid with the smallest cells (`geocity.core.alignment`), the
-    others by the nearest cell; memory does not grow with them. Polygon layers are overlaid exactly
-    in an equal-area CRS and held whole.
+    others by the nearest cell; memory does not grow with them, and what is done is kept in parts
+    beside the GeoPackage until it is whole. Polygon layers are overlaid exactly in an equal-area
+    CRS and held whole.
 
     Args:
         maps: class rasters, polygon layers or, with a model, scenes; from the oldest to the newest.
@@ -68,6 +73,8 @@ def change(
             `map` does and kept as `<name>_classes_<date>.tif`.
         options: how.
         overwrite: replace results that are there.
+        work: who compares the parts of rasters (and classifies scenes); a comparison takes several
+            rounds, so there are no slices. Polygon layers are compared by this process.
         progress: told how far each step is.
 
     Returns:
@@ -80,6 +87,12 @@ def change(
         OutputExistsError: if a result is there already.
     """
     options, progress = options or ChangeOptions(), progress or silent
+    work = work or WorkOptions()
+    if work.part_range is not None:
+        raise InputError(
+            "A comparison takes several rounds, each over the whole of the one before; leave out "
+            "--part-range."
+        )
     target = fresh_output(out, overwrite=overwrite)
     if target.suffix.lower() != ".gpkg":
         raise InputError(f"{out} is no GeoPackage; a change has several layers, so name a .gpkg.")
@@ -97,9 +110,9 @@ def change(
     if dated[0].is_raster:
         paths = [each.path for each in dated]
         if model is not None:
-            paths, options = _classified(dated, target, model, options, overwrite, progress)
+            paths, options = _classified(dated, target, model, options, overwrite, work, progress)
         figures = _compare_rasters(
-            paths, dated, target, rasters, step, options, overwrite, progress
+            paths, dated, Outputs(target, rasters, step, overwrite), options, work, progress
         )
     else:
         figures = _compare_outlines(dated, target, step, options, overwrite)
@@ -108,24 +121,46 @@ def change(
     return ChangeResult(target, report, tuple(rasters))
 
 
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What a comparison of rasters writes.
+
+    Attributes:
+        layers: the GeoPackage.
+        rasters: a change raster for each pair of dates.
+        step: what was done, for their history.
+        overwrite: whether they may replace others.
+    """
+
+    layers: Path
+    rasters: Sequence[Path]
+    step: str
+    overwrite: bool
+
+
 def _compare_rasters(
     paths: Sequence[Path],
     dated: Sequence[DatedMap],
-    target: Path,
-    rasters: Sequence[Path],
-    step: str,
+    outputs: Outputs,
     options: ChangeOptions,
-    overwrite: bool,
+    work: WorkOptions,
     progress: Progress,
 ) -> list[ChangePair]:
-    from geocity.tools.change_rasters import RasterComparison
+    from geocity.tools.change_rasters import RasterComparison, change_rules
 
     dates = [each.date for each in dated]
-    with contextlib.ExitStack() as stack:
-        compared = RasterComparison(paths, dates, options, target.parent, stack, progress)
-        figures = compared.figures()
-        compared.write_rasters(rasters, step, overwrite=overwrite)
-        write_change(target, compared.layers(figures, step), overwrite=overwrite)
+    plan = plan_dates(paths, options.area)
+    area = plan.area.wkb if plan.area is not None else b""
+    rules = change_rules(plan, options)
+    result = ResultInParts.of(outputs.layers, paths, "change", plan.grid, area, rules)
+    with result.at_work(), executor_for(work) as executor:
+        crew = Crew(result, executor, work, progress)
+        compared = RasterComparison(plan, dates, options, crew)
+    figures = compared.figures()
+    with result.put_together(compared.last_store, compared.parts), contextlib.ExitStack() as stack:
+        compared.write_rasters(outputs.rasters, outputs.step, stack, overwrite=outputs.overwrite)
+        layers = compared.layers(figures, outputs.step)
+        write_change(outputs.layers, layers, overwrite=outputs.overwrite)
     return figures
 
 
@@ -146,6 +181,7 @@ def _classified(
     model: PathLike,
     options: ChangeOptions,
     overwrite: bool,
+    work: WorkOptions,
     progress: Progress,
 ) -> tuple[list[Path], ChangeOptions]:
     """Classify, filter and clean every scene with one model; shifts are measured on the scenes."""
@@ -161,14 +197,15 @@ def _classified(
     for each, path in zip(dated, outs, strict=True):
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.stem}_") as folder:
             raw, filtered = Path(folder) / "raw.tif", Path(folder) / "filtered.tif"
-            classify(each.path, model=model, out=raw, progress=progress)
-            majority_filter(raw, out=filtered, passes=usual.passes, progress=progress)
+            classify(each.path, model=model, out=raw, work=work, progress=progress)
+            majority_filter(raw, out=filtered, passes=usual.passes, work=work, progress=progress)
             clean(
                 filtered,
                 out=path,
                 min_area_m2=usual.min_area_m2,
                 min_hole_m2=usual.min_hole_m2,
                 overwrite=overwrite,
+                work=work,
                 progress=progress,
             )
     if options.estimate_shift and not options.imagery:

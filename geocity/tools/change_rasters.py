@@ -1,4 +1,4 @@
-"""The change between class rasters: the streaming half of `geocity.tools.change`."""
+"""The change between class rasters: the half of `geocity.tools.change` that goes by parts."""
 
 import contextlib
 import datetime
@@ -12,38 +12,41 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from geocity.core.areas import GroundMeasure
 from geocity.core.change_cells import CHANGE_CLASSES, GROWTH, LOSS, PERSISTENT
-from geocity.core.classes import NODATA
-from geocity.core.grid import Window, blocks
+from geocity.core.grid import Window
 from geocity.core.image_shift import ReadGrey
-from geocity.core.patch_tables import PART_SHAPE, Read, patch_table
-from geocity.core.progress import Progress
-from geocity.core.raster_change import (
-    ChangePatches,
-    ChangeRules,
-    ComparedCells,
-    RasterDate,
-    change_patches,
-    compare_cells,
-    final_codes,
-    only_slum,
-    traced,
-)
+from geocity.core.raster_change import ChangePatches, ChangeRules, ComparedCells
 from geocity.core.settlement_history import DatedSettlements, identities_of, settlement_history
 from geocity.core.slum_classes import choose_slum_class
+from geocity.engine.finish import counts_of, pieces_of
+from geocity.engine.plan import Part, plan_parts
+from geocity.engine.store import PartStore
 from geocity.errors import ClassTableError
 from geocity.io.change_batches import change_batch, common_area_batch, gone_batch, settlement_batch
 from geocity.io.change_layers import ChangeLayers, ChangePair
-from geocity.io.class_rasters import create_class_raster
+from geocity.io.class_rasters import ClassRaster, open_class_raster
+from geocity.io.feature_tables import FeatureTable
+from geocity.io.gdal_cache import class_cache_bytes, limited_cache
 from geocity.io.history import history, with_step
 from geocity.io.image_shifts import MeasuredShift, measure_shifts
-from geocity.io.raster_dates import RasterDates
-from geocity.io.scratch_rasters import ScratchRaster
+from geocity.io.part_rasters import class_raster_of_parts, write_vrt
+from geocity.io.raster_dates import DatesPlan, tell_common
 from geocity.io.vector_layers import Batch
+from geocity.tools.change_joining import first_pieces, joined_surveys
 from geocity.tools.change_options import ChangeOptions
+from geocity.tools.change_parts import (
+    CHANGE,
+    ChangePainting,
+    ChangeSurvey,
+    OutlineJob,
+    date_name,
+)
+from geocity.tools.clean_parts import decision_files, save_decision
+from geocity.tools.polygon_bands import band_parts
+from geocity.tools.results_in_parts import Crew
 
 _KINDS = {"growth": GROWTH, "loss": LOSS, "persistent": PERSISTENT}
-_COMMON = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,88 +55,113 @@ class _Pair:
 
     cells: ComparedCells
     patches: ChangePatches
-    codes: Read
+    store: PartStore
+    outlines: "_Outlines"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Outlines:
+    """Traced bands, to be joined as often as they are read."""
+
+    job: OutlineJob
+    bands: tuple[Part, ...]
+    store: PartStore
+
+    def __iter__(self) -> Iterator[FeatureTable]:
+        return self.job.outlines(self.bands, self.store)
 
 
 class RasterComparison:
-    """Class rasters compared, ready to be written. Use it in a ``with`` block.
+    """Class rasters compared, ready to be written.
 
     Args:
-        paths: the class rasters, from the oldest to the newest.
+        plan: the class rasters, from the oldest to the newest, and their common grid.
         dates: when their images were taken.
         options: how they are compared.
-        folder: on a disk with room for a byte a cell, date and pair.
-        stack: keeps scratch files open until the results are written.
-        progress: told how far each step is.
+        crew: does the work, part by part.
     """
 
     def __init__(
         self,
-        paths: Sequence[Path],
+        plan: DatesPlan,
         dates: Sequence[datetime.date],
         options: ChangeOptions,
-        folder: Path,
-        stack: contextlib.ExitStack,
-        progress: Progress,
+        crew: Crew,
     ) -> None:
-        self._paths, self._dates, self._options = paths, dates, options
-        self._progress, self._stack, self._folder = progress, stack, folder
-        self._rasters = stack.enter_context(RasterDates(paths, options.area, folder, progress))
-        self._shape = self._rasters.grid.shape
-        self._rules = ChangeRules(self._slum(), options.tolerance_m, options.min_area_m2)
-        self._slum_name = self._rasters.classes.by_value(self._rules.slum).name
-        self._states = [self._state(index) for index in range(len(paths))]
-        self._pairs = [self._compare(index) for index in range(len(paths) - 1)]
+        self._plan, self._dates, self._options, self._crew = plan, dates, options, crew
+        self._ground = GroundMeasure(plan.grid)
+        rules = change_rules(plan, options)
+        self._slum_name = plan.classes.by_value(rules.slum).name
+        self._rules = rules
+        self.parts = plan_parts(plan.grid.shape)
+        self._bands = band_parts(plan.grid.shape)
+        survey = crew.run("survey", ChangeSurvey(plan, rules), self.parts)
+        found = joined_surveys(survey, self.parts, plan, rules)
+        tell_common(plan, found.own_m2, found.common_m2)
+        self._found = found
+        self._seen = [self._show(survey, date_name(i)) for i in range(len(dates))]
+        self._slums = [
+            self._outlines(f"slums_{i}", path, (rules.slum,), f"settlements {dates[i]}")
+            for i, path in enumerate(self._seen)
+        ]
+        self._common = self._outlines("common", self._seen[0], (), "common area")
+        self._pairs = [self._paint(survey, i) for i in range(len(dates) - 1)]
         self._history = settlement_history(
-            [state.settlements.area_m2[1:] for state in self._states],
+            [table.area_m2[1:] for table in found.settlements],
             [pair.cells.overlaps for pair in self._pairs],
             options.history,
         )
 
-    def _slum(self) -> int:
-        names = {c.value: c.name for c in self._rasters.classes}
-        try:
-            return choose_slum_class(names, self._options.slum_class)
-        except ValueError as error:
-            raise ClassTableError(
-                f"The rasters have {error}; say which class to follow (--slum-class)."
-            ) from error
+    def _show(self, store: PartStore, name: str) -> Path:
+        """Show the rasters of parts as one; return its path."""
+        path = store.folder / f"whole_{Path(name).stem}.vrt"
+        pieces = pieces_of(store, self.parts, name)
+        write_vrt(path, pieces, self._plan.grid, 1, lambda _: None)
+        return path
 
-    def _state(self, index: int) -> RasterDate:
-        read = functools.partial(self._rasters.read, index)
-        slum = only_slum(read, self._rules.slum)
-        stage = f"settlements {self._dates[index]}"
-        ground = self._rasters.ground
-        table = patch_table(slum, self._shape, ground, progress=self._progress, stage=stage)
-        return RasterDate(read, slum, table)
+    def _outlines(
+        self, name: str, raster: Path, values: tuple[int, ...], title: str
+    ) -> "_Outlines":
+        job = OutlineJob(raster, self._plan.grid, values, title)
+        return _Outlines(job, self._bands, self._crew.run(name, job, self._bands))
 
-    def _compare(self, index: int) -> _Pair:
-        former, latter = self._states[index : index + 2]
-        ground, shape = self._rasters.ground, self._shape
-        store = self._stack.enter_context(ScratchRaster(self._folder, shape))
-        classes = self._rasters.classes
-        cells = compare_cells(
-            former, latter, store.write, shape, ground, classes, self._rules, self._progress
+    def _paint(self, survey: PartStore, index: int) -> _Pair:
+        """Make the change raster of a pair of dates, in parts, and trace it."""
+        cells, patches = self._found.pairs[index]
+        new = patches.classes_of_pieces()
+        firsts = first_pieces(patches.table.patchwork, self.parts)
+        decision, place = self._crew.result.store(f"kept_{index}"), Part(0, 0, 0, self._whole)
+        save_decision(decision, place, new, firsts, {})
+        files = decision_files(decision, place)
+        job = ChangePainting(survey, self._plan.grid, index, *files)
+        store = self._crew.run(f"change_{index}", job, self.parts)
+        raster = self._show(store, CHANGE)
+        kinds = tuple(sorted(_KINDS.values()))
+        return _Pair(
+            cells, patches, store, self._outlines(f"outlines_{index}", raster, kinds, "change")
         )
-        patches = change_patches(
-            former, latter, store.read, shape, ground, self._rules, self._progress
-        )
-        final = self._stack.enter_context(ScratchRaster(self._folder, shape))
-        for window in blocks(shape, PART_SHAPE):
-            final.write(final_codes(store.read(window), window, patches), window)
-        return _Pair(cells, patches, final.read)
+
+    @property
+    def _whole(self) -> Window:
+        return self._plan.grid.window
+
+    @property
+    def last_store(self) -> PartStore:
+        """Return where the parts of the last change raster are."""
+        return self._pairs[-1].store
 
     def figures(self) -> list[ChangePair]:
         """Return the figures of each pair of dates."""
         shifts: Sequence[MeasuredShift | None] = [None] * len(self._pairs)
         if self._options.estimate_shift:
-            shifts = measure_shifts(
-                self._rasters.grid,
-                self._rasters.ground.cell_m,
-                [_grey(state.slum) for state in self._states],
-                self._options.imagery or _named_imagery(self._paths, self._rasters.tags),
-                self._options.tolerance_m,
-            )
+            with contextlib.ExitStack() as stack:
+                shifts = measure_shifts(
+                    self._plan.grid,
+                    self._ground.cell_m,
+                    self._grey(stack),
+                    self._options.imagery or _named_imagery(self._plan.paths, self._plan.tags),
+                    self._options.tolerance_m,
+                )
         return [
             self._figures(index, pair, shift)
             for index, (pair, shift) in enumerate(zip(self._pairs, shifts, strict=True))
@@ -141,7 +169,7 @@ class RasterComparison:
 
     def _figures(self, index: int, pair: _Pair, shift: MeasuredShift | None) -> ChangePair:
         cells, patches = pair.cells, pair.patches
-        grid = self._rasters.grid
+        grid = self._plan.grid
         return ChangePair(
             from_date=self._dates[index],
             to_date=self._dates[index + 1],
@@ -157,50 +185,63 @@ class RasterComparison:
                 "rows": grid.shape[0],
                 "cols": grid.shape[1],
                 "transform": list(grid.transform[:6]),
-                "cells_of": self._rasters.reference.name,
+                "cells_of": self._plan.reference.name,
             },
             shift_m=shift.shift_m if shift else None,
             shift_score=shift.score if shift else None,
         )
 
+    def _grey(self, stack: contextlib.ExitStack) -> list[ReadGrey]:
+        """Return readers of slum as 1 and the rest as 0, one a date."""
+        cache = class_cache_bytes(self._plan.grid.shape[1])
+        stack.enter_context(limited_cache(len(self._seen) * cache))
+        rasters = [stack.enter_context(open_class_raster(path)) for path in self._seen]
+        return [functools.partial(_slum_cells, raster, self._rules.slum) for raster in rasters]
+
     def layers(self, figures: Sequence[ChangePair], step: str) -> ChangeLayers:
-        """Return the layers to write; they are traced while they are written."""
+        """Return the layers to write; what crosses bands is joined while they are written."""
         batches: dict[str, Iterable[Batch]] = {kind: self._change_batches(kind) for kind in _KINDS}
         batches["settlements"] = self._settlement_batches()
         batches["common_area"] = self._common_area_batches()
-        told = [line for tags in self._rasters.tags for line in history(tags)]
+        told = [line for tags in self._plan.tags for line in history(tags)]
         steps = (*dict.fromkeys(told), step)
-        return ChangeLayers(self._rasters.grid.crs, batches, figures, True, steps)
+        return ChangeLayers(self._plan.grid.crs, batches, figures, True, steps)
 
-    def write_rasters(self, outs: Sequence[Path], step: str, *, overwrite: bool) -> None:
-        """Write the change raster of each pair."""
-        for out, pair, dates in zip(
-            outs, self._pairs, itertools.pairwise(self._dates), strict=True
-        ):
-            tags = with_step(self._rasters.tags[-1], step)
+    def write_rasters(
+        self, outs: Sequence[Path], step: str, stack: contextlib.ExitStack, *, overwrite: bool
+    ) -> None:
+        """Make the change raster of each pair; they appear when the stack is closed."""
+        spans = itertools.pairwise(self._dates)
+        for out, pair, dates in zip(outs, self._pairs, spans, strict=True):
+            tags = with_step(self._plan.tags[-1], step)
             tags = {key: value for key, value in tags.items() if key in _KEPT_TAGS}
             tags |= {"FROM_DATE": dates[0].isoformat(), "TO_DATE": dates[1].isoformat()}
-            with create_class_raster(
-                out, self._rasters.grid, CHANGE_CLASSES, overwrite=overwrite, tags=tags
-            ) as sink:
-                for window in blocks(self._shape, PART_SHAPE):
-                    sink.write(pair.codes(window), window)
+            stack.enter_context(
+                class_raster_of_parts(
+                    out,
+                    pieces_of(pair.store, self.parts, CHANGE),
+                    self._plan.grid,
+                    CHANGE_CLASSES,
+                    counts_of(pair.store, self.parts),
+                    overwrite=overwrite,
+                    tags=tags,
+                )
+            )
 
     def _change_batches(self, kind: str) -> Iterator[Batch]:
-        transform = self._rasters.grid.transform
         dates = itertools.pairwise(self._dates)
         for pair, (former, latter), when in zip(
             self._pairs, itertools.pairwise(self._history), dates, strict=True
         ):
             table = pair.patches.table
-            for polygons in traced(pair.codes, self._shape, _KINDS[kind]):
-                if not len(polygons):
+            for traced in pair.outlines:
+                outlines = traced.take(traced.columns["values"] == _KINDS[kind])
+                if not len(outlines):
                     continue
-                patches = table.of_polygons(polygons)
+                patches = table.at(outlines.columns["first"])
                 before, after = pair.patches.before[patches], pair.patches.after[patches]
                 identities = identities_of(before, after, former, latter)
-                outlines = polygons.outlines().geometries(transform)
-                yield change_batch(kind, outlines, table.area_m2[patches], when, identities)
+                yield change_batch(kind, outlines.wkb, table.area_m2[patches], when, identities)
 
     def _settlement_batches(self) -> Iterator[Batch]:
         for index, date in enumerate(self._dates):
@@ -211,46 +252,57 @@ class RasterComparison:
     def _settlements_on(
         self, index: int, settlements: DatedSettlements, date: datetime.date
     ) -> Iterator[Batch]:
-        state, transform = self._states[index], self._rasters.grid.transform
-        for polygons in traced(state.slum, self._shape, _COMMON):
-            if len(polygons):
-                places = state.settlements.of_polygons(polygons) - 1
-                outlines = polygons.outlines().geometries(transform)
-                yield settlement_batch(outlines, places, settlements, date, polygons.n_px)
+        table = self._found.settlements[index]
+        for outlines in self._slums[index]:
+            if len(outlines):
+                places = table.at(outlines.columns["first"]) - 1
+                n_px = outlines.columns["n_px"]
+                yield settlement_batch(outlines.wkb, places, settlements, date, n_px)
 
     def _gone_on(self, index: int, date: datetime.date) -> Iterator[Batch]:
         gone, former = self._history[index].gone, self._history[index - 1]
-        state, transform = self._states[index - 1], self._rasters.grid.transform
+        table = self._found.settlements[index - 1]
         if not len(gone):
             return
-        for polygons in traced(state.slum, self._shape, _COMMON):
-            places = state.settlements.of_polygons(polygons) - 1
+        for traced in self._slums[index - 1]:
+            places = table.at(traced.columns["first"]) - 1
             lost = np.isin(places, gone)
             if lost.any():
-                outlines = polygons.take(lost).outlines().geometries(transform)
-                yield gone_batch(outlines, places[lost], former, date, with_pixels=True)
+                yield gone_batch(
+                    traced.take(lost).wkb, places[lost], former, date, with_pixels=True
+                )
 
     def _common_area_batches(self) -> Iterator[Batch]:
-        def seen(window: Window) -> NDArray[np.uint8]:
-            known = self._rasters.read(0, window) != NODATA
-            return np.where(known, np.uint8(_COMMON), np.uint8(NODATA))
-
-        transform = self._rasters.grid.transform
         parts = [
             polygon
-            for polygons in traced(seen, self._shape, _COMMON)
-            for polygon in polygons.outlines().geometries(transform)
+            for outlines in self._common
+            for polygon in shapely.from_wkb(outlines.wkb.to_numpy(zero_copy_only=False))
         ]
         for dates in itertools.pairwise(self._dates):
-            yield common_area_batch(shapely.MultiPolygon(parts), dates, self._rasters.common_m2)
+            yield common_area_batch(shapely.MultiPolygon(parts), dates, self._found.common_m2)
 
 
 _KEPT_TAGS = ("GEOCITY_HISTORY", "GEOCITY_MODEL", "GEOCITY_MODEL_SHA256", "GEOCITY_VERSION")
 
 
-def _grey(slum: Read) -> ReadGrey:
-    """Return a reader of slum as 1 and the rest as 0."""
-    return lambda window: (slum(window) != NODATA).astype(np.float64)
+def change_rules(plan: DatesPlan, options: ChangeOptions) -> ChangeRules:
+    """Return what counts as change.
+
+    Raises:
+        ClassTableError: if it is not clear which class to follow.
+    """
+    names = {c.value: c.name for c in plan.classes}
+    try:
+        slum = choose_slum_class(names, options.slum_class)
+    except ValueError as error:
+        raise ClassTableError(
+            f"The rasters have {error}; say which class is slum (--slum-class)."
+        ) from error
+    return ChangeRules(slum, options.tolerance_m, options.min_area_m2)
+
+
+def _slum_cells(raster: ClassRaster, slum: int, window: Window) -> NDArray[np.float64]:
+    return (raster.read(window) == slum).astype(np.float64)
 
 
 def _named_imagery(paths: Sequence[Path], tags: Sequence[Mapping[str, str]]) -> tuple[Path, ...]:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import geocity
-from geocity.engine.job import file_facts, fingerprint
+from geocity.core.progress import Progress
+from geocity.engine.job import Job, file_facts, fingerprint
 from geocity.engine.plan import Part
-from geocity.engine.run import WorkOptions, tell_what_stays
+from geocity.engine.run import Executor, WorkOptions, run_parts, tell_what_stays
 from geocity.engine.store import PartStore, parts_folder
 from geocity.errors import InputError
 from geocity.io.staging import PathLike
@@ -96,3 +97,26 @@ class ResultInParts:
                     f"{path.name} was changed while it was being worked on; run the same command "
                     "again, and all of it is computed anew."
                 )
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Does the rounds of one result.
+
+    Attributes:
+        result: whose parts they are.
+        executor: does the work.
+        work: whether to go on from what a former run has left.
+        progress: told how far each round is.
+    """
+
+    result: ResultInParts
+    executor: Executor
+    work: WorkOptions
+    progress: Progress
+
+    def run(self, round_name: str, job: Job, parts: Sequence[Part]) -> PartStore:
+        """Do a round; return where its parts are."""
+        store = self.result.store(round_name)
+        run_parts(job, parts, store, work=self.work, progress=self.progress, executor=self.executor)
+        return store

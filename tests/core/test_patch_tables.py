@@ -9,23 +9,26 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from geocity.core.areas import GroundMeasure
+from geocity.core.block_patches import BlockPatches
 from geocity.core.grid import Grid, Window, blocks
-from geocity.core.patch_tables import patch_table
-from geocity.core.raster_change import traced
+from geocity.core.patch_tables import PatchTableBuilder, PieceTables, first_cells
+from geocity.core.seams import PolygonTracer
 from tests.conftest import make_grid
 
 N = 255
-
-
-def reader(values):
-    return lambda window: np.ascontiguousarray(values[window.slices])
 
 
 @given(st.integers(0, 10_000), st.sampled_from([(3, 4), (5, 20), (64, 64)]))
 def test_equals_labelling_the_whole(seed, part):
     values = np.random.default_rng(seed).choice(np.array([1, 2, N], np.uint8), (11, 13))
     ground = GroundMeasure(make_grid(11, 13))
-    table = patch_table(reader(values), values.shape, ground, part=part)
+    builder, numbered = PatchTableBuilder(values.shape), {}
+    for window in blocks(values.shape, part):
+        block = BlockPatches(values[window.slices])
+        numbered[window] = len(block.classes) - 1, block.numbered()
+        cell_m2 = ground.cell_areas(window)
+        builder.add(PieceTables.of(block, numbered[window][1], window, cell_m2, 13), window)
+    table = builder.finish()
     expected = []
     for value in (1, 2):
         labels, count = ndimage.label(values == value)
@@ -41,12 +44,13 @@ def test_equals_labelling_the_whole(seed, part):
     assert table.area_m2.sum() == pytest.approx(cell_m2[values != N].sum())
     # Every cell is told its patch, and every polygon too.
     numbers = np.zeros(values.shape, np.int64)
-    for window in blocks(values.shape, part):
-        numbers[window.slices] = table.number(values[window.slices], window)
+    for window, (count, pieces) in numbered.items():
+        numbers[window.slices] = table.patchwork.of_block(window, count)[pieces]
     assert np.array_equal(np.bincount(numbers.ravel(), minlength=len(table))[1:], table.cells[1:])
     for value in (1, 2):
-        for polygons in traced(reader(values), values.shape, value):
-            patches = table.of_polygons(polygons)
+        tracer = PolygonTracer(13, (value,))
+        for polygons in (tracer.feed(values), tracer.finish()):
+            patches = table.at(first_cells(polygons, 13))
             assert table.cells[patches].tolist() == polygons.n_px.tolist()
             assert set(table.classes[patches]) <= {value}
 
@@ -66,6 +70,8 @@ def test_areas_of_cells_are_those_of_polygons_of_one_cell():
 
 
 def test_an_empty_raster_has_no_patch():
-    values = np.full((4, 5), N, np.uint8)
-    table = patch_table(reader(values), values.shape, GroundMeasure(make_grid(4, 5)))
-    assert len(table) == 1
+    window, ground = Window(0, 0, 4, 5), GroundMeasure(make_grid(4, 5))
+    block, builder = BlockPatches(np.full((4, 5), N, np.uint8)), PatchTableBuilder((4, 5))
+    pieces = PieceTables.of(block, block.numbered(), window, ground.cell_areas(window), 5)
+    builder.add(pieces, window)
+    assert len(builder.finish()) == 1

@@ -1,6 +1,7 @@
 """Change from files to files: what adds up, what is refused, what is written."""
 
 import datetime
+import functools
 import itertools
 import json
 import logging
@@ -18,9 +19,9 @@ from affine import Affine
 from click.testing import CliRunner
 
 from geocity.cli import main
-from geocity.core import patch_tables, raster_change
 from geocity.core.classes import ClassTable
 from geocity.core.grid import Grid
+from geocity.engine.plan import plan_parts
 from geocity.errors import (
     ClassTableError,
     InputError,
@@ -28,10 +29,8 @@ from geocity.errors import (
     NoOverlapError,
     OutputExistsError,
 )
-from geocity.io import raster_dates
 from geocity.io.class_rasters import create_class_raster, open_class_raster
 from geocity.io.geopackage_styles import read_styles
-from geocity.tools import change_rasters
 from geocity.tools.change import change
 from geocity.tools.change_options import ChangeOptions
 from tests.conftest import UTM43, make_grid, write_raster
@@ -144,15 +143,11 @@ def test_small_parts_make_no_difference(tmp_path, monkeypatch):
     ]
     options = ChangeOptions(tolerance_m=1.5, min_area_m2=6)
     whole = change(paths, out=tmp_path / "whole.gpkg", options=options)
-    for module in (change_rasters, raster_change, raster_dates):
-        monkeypatch.setattr(module, "PART_SHAPE", (16, 24))
-    monkeypatch.setattr(raster_change, "_STRIP_PIXELS", 100)
-    monkeypatch.setattr(
-        raster_change,
-        "patch_table",
-        lambda *a, **k: patch_tables.patch_table(*a, **k, part=(16, 24)),
-    )
-    monkeypatch.setattr(change_rasters, "patch_table", raster_change.patch_table)
+    planned = functools.partial(plan_parts, side=24)
+    monkeypatch.setattr("geocity.tools.change_rasters.plan_parts", planned)
+    monkeypatch.setattr("geocity.tools.clean_parts._BLOCK_SHAPE", (16, 24))
+    monkeypatch.setattr("geocity.core.bands._BLOCK", 8)
+    monkeypatch.setattr("geocity.tools.polygon_bands.band_parts.__defaults__", (100,))
     parts = change(paths, out=tmp_path / "parts.gpkg", options=options)
     for layer in LAYERS:
         one, other = read(whole, layer), read(parts, layer)
@@ -558,7 +553,7 @@ def test_a_year_in_a_name_is_taken_and_said(tmp_path, caplog):
 def test_scenes_are_classified_by_one_model(tmp_path, monkeypatch):
     asked = []
 
-    def classify(scene, *, model, out, progress):
+    def classify(scene, *, model, out, work, progress):
         asked.append((scene.name, model))
         with rasterio.open(scene) as source:
             values = (source.read(1) > 100).astype(np.uint8)

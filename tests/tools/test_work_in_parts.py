@@ -22,6 +22,8 @@ from geocity.engine.plan import plan_parts
 from geocity.engine.run import WorkOptions
 from geocity.errors import InputError
 from geocity.io.class_rasters import create_class_raster, create_probability_raster
+from geocity.tools.change import change
+from geocity.tools.change_options import ChangeOptions
 from geocity.tools.clean import clean
 from geocity.tools.majority_filter import majority_filter
 from geocity.tools.polygonize import PolygonOptions, polygonize
@@ -41,6 +43,12 @@ def blobs(seed=0):
     values[coarse > coarse.std()] = 2
     values[rng.random(SHAPE) < 0.01] = 255
     return values
+
+
+def compare(classes, *, out, **more):
+    """Compare the raster with the one of another date beside it."""
+    options = ChangeOptions(tolerance_m=1.0, min_area_m2=4.0, slum_class="slum")
+    return change([classes, classes.with_name("later.tif")], out=out, options=options, **more)
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,7 @@ CASES = {
     "clean": Case(clean, ".tif", {"min_area_m2": 12.0, "min_hole_m2": 5.0}),
     "polygons": Case(polygonize, ".gpkg", {"probability": True}, 15),
     "simple": Case(polygonize, ".gpkg", {"options": PolygonOptions(simplify_m=1.0)}, 15),
+    "change": Case(compare, ".gpkg", {}, 15),
     "multi": Case(
         polygonize, ".gpkg", {"options": PolygonOptions(parts="multi"), "probability": True}, 15
     ),
@@ -78,8 +87,10 @@ SOME = [CASES["one pass"], CASES["clean"], CASES["polygons"]]
 def classes(tmp_path):
     grid = make_grid(*SHAPE)
     path = tmp_path / "classes.tif"
-    with create_class_raster(path, grid, TABLE) as sink:
-        sink.write(blobs(), grid.window)
+    for name, seed, year in (("classes.tif", 0, 2015), ("later.tif", 1, 2025)):
+        tags = {"ACQUISITION_DATE": f"{year}-01-01"}
+        with create_class_raster(tmp_path / name, grid, TABLE, tags=tags) as sink:
+            sink.write(blobs(seed), grid.window)
     likely = np.random.default_rng(1).random((2, *SHAPE)).astype(np.float32)
     names = ["slum", "forest"]
     with create_probability_raster(tmp_path / "probability.tif", grid, names) as sink:
@@ -93,6 +104,7 @@ def small_parts(monkeypatch):
     planned = functools.partial(plan_parts, side=SIDE)
     monkeypatch.setattr("geocity.tools.majority_filter.plan_parts", planned)
     monkeypatch.setattr("geocity.tools.clean.plan_parts", planned)
+    monkeypatch.setattr("geocity.tools.change_rasters.plan_parts", planned)
     monkeypatch.setattr("geocity.core.bands._BLOCK", 16)
     monkeypatch.setattr("geocity.tools.polygon_bands.band_parts.__defaults__", (16 * 150,))
 
@@ -105,8 +117,10 @@ def bytes_of(path: Path) -> dict[str, bytes]:
 def contents_of(path: Path) -> tuple[Any, Any]:
     """Return what a result says, where its bytes may tell how many parts it was copied from."""
     if path.suffix == ".gpkg":
-        frame = pyogrio.read_dataframe(path, layer=path.stem)
-        return frame.drop(columns="geometry").to_csv(), frame.geometry.to_wkb().tolist()
+        layers = [name for name, kind in pyogrio.list_layers(path) if kind is not None]
+        frames = [pyogrio.read_dataframe(path, layer=layer) for layer in layers]
+        told = [frame.drop(columns="geometry").to_csv(float_format="%.6f") for frame in frames]
+        return told, [frame.geometry.to_wkb().tolist() for frame in frames]
     others = {name: read for name, read in bytes_of(path).items() if name != path.name}
     with rasterio.open(path) as raster:
         return raster.read().tobytes(), (others, raster.tags(), raster.profile)
@@ -132,7 +146,7 @@ def test_small_parts_leave_no_trace(case, classes, tmp_path, request):
     assert max(total for _, total, _ in heard) == case.parts
 
 
-@pytest.mark.parametrize("name", ["stable", "clean", "polygons"])
+@pytest.mark.parametrize("name", ["stable", "clean", "polygons", "change"])
 def test_two_workers_make_the_same(name, classes, tmp_path, small_parts):
     case = CASES[name]
     expected = whole(case, classes, tmp_path)
@@ -183,6 +197,8 @@ def stop_after(count):
         ("polygons", 6),
         ("multi", 12),
         ("simple", 19),
+        ("change", 9),
+        ("change", 40),
     ],
 )
 def test_a_stopped_run_goes_on(name, count, classes, tmp_path, small_parts, caplog):
@@ -255,6 +271,11 @@ def test_slices_of_many_passes_are_refused(classes, tmp_path):
     work = WorkOptions(part_range=(0, 2))
     with pytest.raises(InputError, match=r"\(stable\) take several rounds.*at most 12 passes"):
         majority_filter(classes, out=tmp_path / "out.tif", passes="stable", work=work)
+
+
+def test_slices_of_a_comparison_are_refused(classes, tmp_path):
+    with pytest.raises(InputError, match="several rounds.*leave out --part-range"):
+        compare(classes, out=tmp_path / "out.gpkg", work=WorkOptions(part_range=(0, 2)))
 
 
 def test_a_source_that_changes_meanwhile_is_noticed(classes, tmp_path, small_parts):
