@@ -174,11 +174,11 @@ class GeocityClassifier:
     def _prepare(self, pixels: Any, valid: Any) -> Any:
         """Normalise a tile, and mirror it into what lies beyond the raster.
 
-        Rows and columns at its sides without any data are beyond the raster's edge; the model was
-        trained with the image mirrored there. Single pixels without data become 0, the average.
+        Rows and columns at its sides without any data are beyond the raster's edge, where geocity
+        mirrors the image. Other pixels without data become 0, the average.
         """
-        rows = _mirrored(valid.any(axis=1), self._tile)
-        cols = _mirrored(valid.any(axis=0), self._tile)
+        rows = _mirrored(valid, self._tile)
+        cols = _mirrored(valid.T, self._tile)
         pixels = pixels[:, rows[:, None], cols]
         valid = valid[rows[:, None], cols]
         own = self._definition["Geocity"]
@@ -236,17 +236,23 @@ class GeocityClassifier:
         }
 
 
-def _mirrored(holds_data: Any, length: int) -> Any:
-    """Return which of a tile's rows (or columns) stands at each place of a full tile.
+def _mirrored(valid: Any, length: int) -> Any:
+    """Return which of a tile's rows stands at each place of a full tile.
+
+    It is mirrored about straight edges alone, of a raster or of a hole: rows most of which hold
+    data. A slanting one belongs to a collar without data, which stays empty.
 
     Args:
-        holds_data: for each row there is, whether any of its pixels holds data; one at least does.
-        length: of a full tile.
+        valid: (rows, cols), True where there is data, somewhere at least.
+        length: rows of a full tile.
     """
-    inside = np.flatnonzero(holds_data)
-    first, count = int(inside[0]), int(inside[-1] - inside[0] + 1)
-    if count == 1:
+    counts = valid.sum(axis=1)
+    most = 0.5 * valid.any(axis=0).sum()
+    inside = np.flatnonzero(counts)
+    first = int(inside[0]) if counts[inside[0]] >= most else 0
+    last = int(inside[-1]) if counts[inside[-1]] >= most else len(valid) - 1
+    if first == last:
         return np.full(length, first)
-    period = 2 * (count - 1)
+    period = 2 * (last - first)
     places = (np.arange(length) - first) % period
     return first + np.minimum(places, period - places)

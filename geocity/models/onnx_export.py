@@ -69,14 +69,25 @@ class _Probabilities(nn.Module):
     def _filled(self, image: Tensor) -> Tensor:
         seen = ((image - self.black).abs() > self.near).to(image.dtype).amax(dim=1, keepdim=True)
         image = image * seen
-        image = image.index_select(2, _mirrored(seen.amax(dim=3).flatten()))
-        return image.index_select(3, _mirrored(seen.amax(dim=2).flatten()))
+        holds_data = seen[0, 0]
+        image = image.index_select(2, _mirrored(holds_data))
+        return image.index_select(3, _mirrored(holds_data.T))
 
 
-def _mirrored(seen: Tensor) -> Tensor:
-    """Return which row (or column) stands at each place, mirrored about the last that is seen."""
-    places = torch.arange(len(seen))
-    last = (places * seen.to(places.dtype)).amax(dim=0)
+def _mirrored(holds_data: Tensor) -> Tensor:
+    """Return which row stands at each place, mirrored about the last that holds data.
+
+    Only about a straight edge, of a raster or of a hole: one where most of that row holds data. A
+    slanting one belongs to a collar without data, which stays empty.
+
+    Args:
+        holds_data: (rows, cols), 1 where there is data.
+    """
+    places = torch.arange(len(holds_data))
+    last = (places * holds_data.amax(dim=1).to(places.dtype)).amax(dim=0)
+    edge = holds_data.index_select(0, last.reshape(1)).sum()
+    straight = edge >= 0.5 * holds_data.amax(dim=0).sum()
+    last = torch.where(straight, last, places[-1])
     return torch.where(places <= last, places, 2 * last - places).clamp(min=0)
 
 
