@@ -101,9 +101,10 @@ def _with_work(
         work = WorkOptions(workers, scheduler, resume, part_range)
         function(*arguments, work=work, **others)
 
+    decorated: Callable[..., None] = packed
     for option in reversed(options):
-        packed = option(packed)
-    return packed
+        decorated = option(decorated)
+    return decorated
 
 
 def date_option(description: str, flag: str = "--date", name: str = "dates") -> Decorator:
