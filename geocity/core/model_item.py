@@ -82,7 +82,7 @@ def _properties(contract: ModelContract, file: ModelFile) -> dict[str, Any]:
         "datetime": None,
         "start_datetime": _ALWAYS[0],
         "end_datetime": _ALWAYS[1],
-        "gsd": contract.cell_size_m,
+        "gsd": round(contract.cell_size_m, 6),
         "bands": [{"name": name} for name in contract.bands],
         "mlm:name": _model_name(file.name),
         "mlm:architecture": f"{contract.architecture} ({contract.encoder})",
@@ -184,7 +184,7 @@ def _asset(contract: ModelContract, file: ModelFile) -> dict[str, Any]:
                 "mean": mean * scale,
                 "stddev": std * scale,
             },
-            "raster:spatial_resolution": contract.cell_size_m,
+            "raster:spatial_resolution": round(contract.cell_size_m, 6),
         }
         for name, mean, std in zip(contract.bands, contract.mean, contract.std, strict=True)
     ]

@@ -25,6 +25,8 @@ Format = Literal["onnx", "dlpk", "stac"]
 FORMATS: tuple[Format, ...] = ("onnx", "dlpk", "stac")
 _SUFFIXES = {"onnx": ".onnx", "dlpk": ".dlpk", "stac": ".json"}
 _LARGEST_TILE = 4096
+# What normalising layers remember of training: no parameters, though kept with them.
+_COUNTED_APART = ("running_mean", "running_var", "num_batches_tracked")
 
 
 def export_model(
@@ -134,7 +136,8 @@ def _write_item(package: ModelPackage, out: Path, *, overwrite: bool) -> Path:
     is_onnx = isinstance(package, OnnxPackage)
     parameters = None
     if not is_onnx:
-        parameters = sum(array.size for array in package.weights().values())
+        arrays = package.weights()
+        parameters = sum(a.size for name, a in arrays.items() if not name.endswith(_COUNTED_APART))
     with package.path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     facts = ModelFile(

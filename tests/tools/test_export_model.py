@@ -367,7 +367,8 @@ def test_a_file_that_answers_otherwise_is_not_written(model, tmp_path, monkeypat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_thresholds_stay_behind_with_a_word(model, tmp_path, caplog):
+def test_thresholds_stay_behind_with_a_word(model, tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(onnx_export, "onnx_bytes", lambda *_, **__: b"a network")
     package = read_model(model)
     contract = replace(package.contract, thresholds=(0.0, 0.3, 0.3))
     strict = write_model(tmp_path / "m.geocity", contract, package.weights())
