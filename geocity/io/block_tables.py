@@ -21,7 +21,7 @@ def write_tables(path: Path, tables: Sequence[BlockTables]) -> None:
         }
         columns |= {f"{number} {side}": line for side, line in table.edges.items()}
     with path.open("wb") as file:
-        np.savez(file, **columns)
+        np.savez(file, **columns)  # type: ignore[arg-type]  # an array for each name
 
 
 def read_tables(path: Path) -> list[BlockTables]:

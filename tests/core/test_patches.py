@@ -64,3 +64,23 @@ def test_blocks_must_follow_each_other():
     builder = PatchGraphBuilder((4, 4))
     with pytest.raises(ValueError, match="does not follow"):
         builder.add(np.zeros((2, 2), np.uint8), Window(0, 2, 2, 2))
+
+
+@given(st.integers(0, 999), st.integers(2, 6), st.integers(1, 3))
+@settings(max_examples=40)
+def test_the_order_of_blocks_makes_no_difference(seed, side, thin):
+    """Parts in reading order, each in thinner blocks, as they come from several processes."""
+    values = np.random.default_rng(seed).choice(np.array([0, 1, N], np.uint8), (13, 11))
+    builder = PatchGraphBuilder(values.shape)
+    for part in blocks(values.shape, side):
+        for inner in blocks(part.shape, (thin, side)):
+            window = inner.shift(part.row, part.col)
+            builder.add(values[window.slices], window)
+    graph, patchwork = builder.finish()
+    expected, _ = graph_of(values, 20)
+    pairs = zip(graph.classes.tolist(), graph.cells.tolist(), strict=True)
+    assert sorted(pairs) == sorted(
+        zip(expected.classes.tolist(), expected.cells.tolist(), strict=True)
+    )
+    assert sorted(graph.links.length.tolist()) == sorted(expected.links.length.tolist())
+    assert len(patchwork.classes_of_pieces(graph.classes)) == len(patchwork.patch) - 1
