@@ -302,7 +302,8 @@ def change_rules(plan: DatesPlan, options: ChangeOptions) -> ChangeRules:
 
 
 def _slum_cells(raster: ClassRaster, slum: int, window: Window) -> NDArray[np.float64]:
-    return (raster.read(window) == slum).astype(np.float64)
+    cells: NDArray[np.float64] = (raster.read(window) == slum).astype(np.float64)
+    return cells
 
 
 def _named_imagery(paths: Sequence[Path], tags: Sequence[Mapping[str, str]]) -> tuple[Path, ...]:
