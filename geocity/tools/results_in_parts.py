@@ -57,9 +57,12 @@ class ResultInParts:
 
     @contextlib.contextmanager
     def at_work(self) -> Iterator[None]:
-        """Leave no empty folder behind when a round ends early."""
+        """Leave no empty folder behind when a round ends early, and nothing after a refusal."""
         try:
             yield
+        except InputError:
+            PartStore(self.folder, "").remove()  # other input makes other parts
+            raise
         except BaseException:
             with contextlib.suppress(OSError):
                 self.folder.rmdir()
