@@ -3,6 +3,7 @@
 The pixels are those of a scene, a class raster or people per cell; what is odd is the file.
 """
 
+import os
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -595,6 +596,16 @@ def _claim(path: Path, bands: int, side: int, *, tiled: bool) -> Path:
     header = struct.pack("<2sHI", b"II", 42, 8) + struct.pack("<H", count) + entries + bytes(4)
     path.write_bytes(header + doubles + keys + bits + b"\x78\x9c" + bytes(198))
     return path
+
+
+KINDS: tuple[str, ...] = (
+    "no_crs", "gcps_only", "over_the_antimeridian", "engineering_crs", "coordinates_off_earth",
+    "int16_minus_9999", "float_nan", "alpha_and_nodata", "all_nodata", "one_pixel",
+    "truncated_pixels", "huge_tile_claim", "virtual_without_source",
+)  # fmt: skip
+"""Rasters that differ in kind, for every command; all of them, where there is time for it."""
+if os.environ.get("GEOCITY_WHOLE_CORPUS"):
+    KINDS = tuple(RASTERS)
 
 
 def sparse_giant(folder: Path) -> Path:

@@ -4,6 +4,7 @@ The outlines come as a table with a CRS and a field; what is odd is the file, or
 """
 
 import json
+import os
 import sqlite3
 import struct
 import zipfile
@@ -519,3 +520,14 @@ def zip_of_nothing(folder, frame):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("read me.txt", "nothing here")
     return path
+
+
+KINDS: tuple[str, ...] = (
+    "empty", "a_null_geometry", "points", "geometry_collections", "curves", "invalid_rings",
+    "coordinates_that_are_no_numbers", "no_crs", "wrong_crs", "engineering_crs", "degrees",
+    "latin_1_called_utf_8", "a_field_called_geometry", "geoparquet", "zero_bytes",
+    "truncated_shapefile",
+)  # fmt: skip
+"""Layers that differ in kind, for every command; all of them, where there is time for it."""
+if os.environ.get("GEOCITY_WHOLE_CORPUS"):
+    KINDS = tuple(VECTORS)

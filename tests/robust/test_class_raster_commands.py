@@ -5,7 +5,7 @@ import pyogrio
 import pytest
 
 from tests.corpus import rasters, vectors
-from tests.corpus.rasters import HOLE, RASTERS, classes
+from tests.corpus.rasters import HOLE, KINDS, RASTERS, classes
 from tests.robust.outcome import run
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -46,7 +46,7 @@ def test_majority_filter(folders, read_classes, name):
     check_same(RASTERS[name], outcome, out, read_classes)
 
 
-@pytest.mark.parametrize("name", RASTERS)
+@pytest.mark.parametrize("name", KINDS)
 def test_clean(folders, read_classes, name):
     source, out = folders[0], folders[1] / "cleaned.tif"
     path = RASTERS[name].write(source, classes())
@@ -58,7 +58,7 @@ def test_clean(folders, read_classes, name):
     check_same(RASTERS[name], outcome, out, read_classes)
 
 
-@pytest.mark.parametrize("name", RASTERS)
+@pytest.mark.parametrize("name", KINDS)
 def test_polygonize(folders, name):
     odd, source, out = RASTERS[name], folders[0], folders[1] / "slums.gpkg"
     path = odd.write(source, classes())
@@ -74,7 +74,7 @@ def test_polygonize(folders, name):
         assert (frame["area_m2"] > 0).all()
 
 
-@pytest.mark.parametrize("name", RASTERS)
+@pytest.mark.parametrize("name", KINDS)
 def test_assess_sample(folders, name):
     odd, source, out = RASTERS[name], folders[0], folders[1] / "sample.gpkg"
     path = odd.write(source, classes())
@@ -86,8 +86,9 @@ def test_assess_sample(folders, name):
         assert len(pyogrio.read_dataframe(out, layer="points")) == 20
 
 
-@pytest.mark.parametrize("place", ["before", "after"])
-@pytest.mark.parametrize("name", RASTERS)
+@pytest.mark.parametrize(
+    ("name", "place"), [*((name, "before") for name in KINDS), ("engineering_crs", "after")]
+)
 def test_change(folders, name, place):
     odd, source, out = RASTERS[name], folders[0], folders[1] / "change.gpkg"
     path = odd.write(source, classes())
@@ -98,7 +99,7 @@ def test_change(folders, name, place):
     refuse(odd, outcome)
 
 
-@pytest.mark.parametrize("name", RASTERS)
+@pytest.mark.parametrize("name", KINDS)
 def test_indicators(folders, name):
     odd, source, out = RASTERS[name], folders[0], folders[1] / "table.csv"
     path = odd.write(source, classes())
@@ -110,7 +111,7 @@ def test_indicators(folders, name):
     refuse(odd, outcome)
 
 
-@pytest.mark.parametrize("name", RASTERS)
+@pytest.mark.parametrize("name", KINDS)
 def test_labels_of_export_chips(folders, name):
     odd, source = RASTERS[name], folders[0]
     path = odd.write(source, classes())
@@ -122,7 +123,7 @@ def test_labels_of_export_chips(folders, name):
     refuse(odd, outcome)
 
 
-@pytest.mark.parametrize("name", RASTERS)
+@pytest.mark.parametrize("name", KINDS)
 def test_probability_of_polygonize(folders, name):
     odd, source, out = RASTERS[name], folders[0], folders[1] / "slums.gpkg"
     path = odd.write(source, classes())

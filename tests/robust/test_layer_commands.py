@@ -17,21 +17,12 @@ from geocity.tools.assess_sample import SampleOptions, assess_sample
 from tests.answers import answer, answer_key
 from tests.conftest import UTM43
 from tests.corpus import rasters, vectors
-from tests.corpus.vectors import VECTORS, outlines
+from tests.corpus.vectors import KINDS, VECTORS, outlines
 from tests.robust.outcome import run, time_limit
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 DAY = datetime.date(2015, 3, 17)
-KINDS = (
-    "empty", "a_null_geometry", "a_table", "points", "mixed_types", "geometry_collections",
-    "with_heights_and_measures", "curves", "invalid_rings", "coordinates_that_are_no_numbers",
-    "no_crs", "wrong_crs", "another_continent", "degrees", "engineering_crs",
-    "shapefile_without_prj", "shapefile_without_dbf", "latin_1_called_utf_8",
-    "a_field_called_geometry", "several_layers",
-    "geoparquet", "zero_bytes", "truncated", "truncated_shapefile", "text_called_gpkg",
-)  # fmt: skip
-"""Layers that differ in kind, for arguments that share their reader with another one."""
 
 
 def area_of(polygons):
@@ -59,7 +50,7 @@ def scene(folders):
     return rasters.plain(make(folders[0] / "scene"), rasters.imagery())
 
 
-@pytest.mark.parametrize("name", VECTORS)
+@pytest.mark.parametrize("name", KINDS)
 def test_labels_of_export_chips(folders, scene, name):
     odd, source, out = VECTORS[name], folders[0], folders[1] / "chips"
     path = odd.write(source, outlines())
@@ -72,7 +63,7 @@ def test_labels_of_export_chips(folders, scene, name):
         assert inside > 900
 
 
-@pytest.mark.parametrize("name", VECTORS)
+@pytest.mark.parametrize("name", KINDS)
 def test_labels_of_check(folders, scene, name):
     odd = VECTORS[name]
     path = odd.write(folders[0], outlines())
@@ -99,7 +90,7 @@ def test_areas_of_export_chips(folders, scene, name, option):
     assert outcome.refused == (option == "--mask") or not odd.same_area or odd.refusal
 
 
-@pytest.mark.parametrize("name", VECTORS)
+@pytest.mark.parametrize("name", KINDS)
 def test_area_of_classify(folders, scene, toy_package, toy_engine, read_classes, name):
     odd, source, out = VECTORS[name], folders[0], folders[1] / "classes.tif"
     path = odd.write(source, outlines())
@@ -113,7 +104,7 @@ def test_area_of_classify(folders, scene, toy_package, toy_engine, read_classes,
         assert covered == pytest.approx(area_of(outlines().geometry), rel=0.05)
 
 
-@pytest.mark.parametrize("name", VECTORS)
+@pytest.mark.parametrize("name", KINDS)
 def test_change(folders, name):
     odd, source, out = VECTORS[name], folders[0], folders[1] / "change.gpkg"
     path = odd.write(source, outlines())
@@ -142,7 +133,7 @@ def test_area_of_change(folders, name):
     check(odd, outcome)
 
 
-@pytest.mark.parametrize("name", VECTORS)
+@pytest.mark.parametrize("name", KINDS)
 def test_slums_of_indicators(folders, name):
     odd, source, out = VECTORS[name], folders[0], folders[1] / "table.csv"
     path = odd.write(source, outlines())
@@ -175,7 +166,7 @@ def test_areas_of_indicators(folders, name, option):
     assert not outcome.refused or odd.refusal or not odd.same_area or "dbf" in name
 
 
-@pytest.mark.parametrize("name", VECTORS)
+@pytest.mark.parametrize("name", KINDS)
 def test_slums_of_dashboard(folders, name):
     odd, source, out = VECTORS[name], folders[0], folders[1] / "tracker.html"
     path = odd.write(source, outlines())
@@ -220,7 +211,7 @@ def test_units_of_assess_estimate(folders, answered, name):
     assert outcome.refused or not odd.refusal
 
 
-@pytest.mark.parametrize("name", VECTORS)
+@pytest.mark.parametrize("name", KINDS)
 def test_samples_of_assess_estimate(folders, name):
     """None of these is a sample."""
     source, out = folders[0], folders[1] / "assessment"

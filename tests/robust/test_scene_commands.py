@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from geocity.cli import main
 from geocity.io.chips import read_chip, read_chip_folder
 from tests.corpus import rasters, vectors
-from tests.corpus.rasters import HOLE, RASTERS, classes, imagery, people, sparse_giant
+from tests.corpus.rasters import HOLE, KINDS, RASTERS, classes, imagery, people, sparse_giant
 from tests.robust.outcome import names, run, time_limit
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -58,7 +58,7 @@ def test_check_of_a_giant(tmp_path, toy_package, toy_engine):
     assert "66000 x 66000" in result.stdout
 
 
-@pytest.mark.parametrize("name", RASTERS)
+@pytest.mark.parametrize("name", KINDS)
 def test_classify(folders, toy_package, toy_engine, read_classes, name):
     odd, source, out = RASTERS[name], folders[0], folders[1] / "classes.tif"
     path = odd.write(source, imagery())
@@ -77,7 +77,7 @@ def test_classify(folders, toy_package, toy_engine, read_classes, name):
         assert (values == expected)[HOLE if odd.hole else 0 :].all()
 
 
-@pytest.mark.parametrize("name", RASTERS)
+@pytest.mark.parametrize("name", KINDS)
 def test_export_chips(folders, name):
     odd, source, out = RASTERS[name], folders[0], folders[1] / "chips"
     path = odd.write(source, imagery())
@@ -94,7 +94,7 @@ def test_export_chips(folders, name):
         assert (image[:, valid] == truth[:, valid]).all()
 
 
-@pytest.mark.parametrize("name", RASTERS)
+@pytest.mark.parametrize("name", KINDS)
 def test_scene_of_dashboard(folders, name):
     odd, source, out = RASTERS[name], folders[0], folders[1] / "tracker.html"
     path = odd.write(source, imagery())
@@ -106,7 +106,7 @@ def test_scene_of_dashboard(folders, name):
         assert "image/webp" in out.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", RASTERS)
+@pytest.mark.parametrize("name", KINDS)
 def test_covered_of_indicators(folders, name):
     odd, source, out = RASTERS[name], folders[0], folders[1] / "table.csv"
     path = odd.write(source, imagery())
@@ -118,7 +118,7 @@ def test_covered_of_indicators(folders, name):
     refuse(odd, outcome)
 
 
-@pytest.mark.parametrize("name", RASTERS)
+@pytest.mark.parametrize("name", KINDS)
 def test_population_of_indicators(folders, name):
     odd, source, out = RASTERS[name], folders[0], folders[1] / "table.csv"
     path = odd.write(source, people())
@@ -130,7 +130,7 @@ def test_population_of_indicators(folders, name):
     refuse(odd, outcome)
 
 
-@pytest.mark.parametrize("name", RASTERS)
+@pytest.mark.parametrize("name", KINDS)
 def test_imagery_of_change(folders, name):
     odd, source, out = RASTERS[name], folders[0], folders[1] / "change.gpkg"
     path = odd.write(source, imagery())
@@ -144,7 +144,7 @@ def test_imagery_of_change(folders, name):
     refuse(odd, outcome)
 
 
-@pytest.mark.parametrize("name", RASTERS)
+@pytest.mark.parametrize("name", KINDS)
 def test_city_prepare(folders, name):
     source, out = folders[0], folders[1] / "cities"
     for city in ("A", "B"):
