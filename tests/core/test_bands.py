@@ -67,14 +67,14 @@ def trace_bands(values, classes, heights, strip, probability=None):
     return [feature for batch in batches for feature in batch]
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(rasters, st.lists(st.integers(1, 6), min_size=1, max_size=3), st.integers(1, 4))
 def test_bands_leave_no_trace(values, heights, strip):
     whole = told(trace_whole(values, (1, 2)), False)
     assert trace_bands(values, (1, 2), heights, strip) == whole
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(sparse_rasters, st.lists(st.integers(1, 9), min_size=1, max_size=3), st.integers(1, 4))
 def test_bands_of_one_class_leave_no_trace(values, heights, strip):
     for classes in ((1,), (0, 1)):
@@ -82,7 +82,7 @@ def test_bands_of_one_class_leave_no_trace(values, heights, strip):
         assert trace_bands(values, classes, heights, strip) == whole
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(rasters, st.integers(1, 6), st.data())
 def test_probabilities_are_those_of_the_whole(values, height, data):
     seed = data.draw(st.integers(0, 99))
