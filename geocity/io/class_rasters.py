@@ -17,7 +17,6 @@ import rasterio
 import rasterio.shutil
 from numpy.typing import NDArray
 from rasterio.enums import MaskFlags
-from rasterio.errors import RasterioError
 from rasterio.windows import Window as RioWindow
 
 import geocity
@@ -26,7 +25,7 @@ from geocity.core.grid import Grid, Window, blocks
 from geocity.errors import ClassTableError, InputError
 from geocity.io import pam, styles
 from geocity.io.closing import Closing
-from geocity.io.datasets import grid_of, open_dataset, refuse_unplaced, root_cause
+from geocity.io.datasets import READ_ERRORS, grid_of, open_dataset, refuse_unplaced, root_cause
 from geocity.io.staging import PathLike, Stage, staged
 
 logger = logging.getLogger(__name__)
@@ -71,7 +70,7 @@ class _Reader(Closing):
             raise ValueError(f"{window} reaches outside a raster of {self.grid.shape}")
         try:
             values: NDArray[Any] = read(indexes, window=_rio(window))
-        except RasterioError as error:
+        except READ_ERRORS as error:
             raise InputError(
                 f"{self.path} cannot be read at {window}: {root_cause(error)}; "
                 "the file is probably damaged or cut short, so make or copy it again."

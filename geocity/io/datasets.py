@@ -10,12 +10,15 @@ import numpy as np
 import pyproj
 import rasterio
 from rasterio._err import CPLE_BaseError  # what GDAL raises where rasterio does not catch it
-from rasterio.errors import RasterioError, RasterioIOError
+from rasterio.errors import RasterioError
 
 from geocity.core.grid import Grid
 from geocity.errors import InputError, MissingCRSError
 from geocity.io.remote import gdal_path, is_remote
 from geocity.io.staging import PathLike
+
+READ_ERRORS = (RasterioError, CPLE_BaseError, UnicodeDecodeError)
+"""What opening or reading a damaged raster may raise."""
 
 _MAX_BLOCK_BYTES = 1 << 30
 
@@ -27,7 +30,7 @@ def open_dataset(path: str) -> Any:
         raise InputError(f"{path} does not exist; check the name and the folder.")
     try:
         dataset = rasterio.open(path)
-    except RasterioIOError as error:
+    except READ_ERRORS as error:
         raise InputError(
             f"{path} cannot be opened as a raster: {root_cause(error)}; "
             "is it complete, and a format that GDAL reads?"
@@ -55,7 +58,7 @@ def refused_if_damaged(path: PathLike) -> Iterator[None]:
     """Turn what GDAL says of pixels that cannot be read into one sentence."""
     try:
         yield
-    except (RasterioError, CPLE_BaseError) as error:
+    except READ_ERRORS as error:
         raise InputError(
             f"{path} cannot be read: {root_cause(error)}; the file is probably damaged or cut "
             "short, so copy or download it again."

@@ -9,13 +9,17 @@ import numpy as np
 import pyogrio
 import pyproj
 import shapely
-from pyogrio.errors import DataLayerError, DataSourceError
 from shapely.geometry.base import BaseGeometry
 
 from geocity.core.grid import same_crs
 from geocity.core.reproject import reproject_outlines
 from geocity.errors import LabelError
-from geocity.io.layer_checks import refuse_lost_places, refuse_no_crs, refuse_no_degrees
+from geocity.io.layer_checks import (
+    READ_ERRORS,
+    refuse_lost_places,
+    refuse_no_crs,
+    refuse_no_degrees,
+)
 from geocity.io.remote import gdal_path
 from geocity.io.staging import PathLike
 from geocity.io.vectors import (
@@ -39,7 +43,7 @@ def is_vector(path: PathLike) -> bool:
         return True
     try:
         return len(pyogrio.list_layers(gdal_path(path))) > 0
-    except (DataSourceError, DataLayerError):
+    except READ_ERRORS:
         # A broken layer is none the less a layer: its reader says what is wrong with it.
         return Path(path).suffix.lower() in _VECTOR_SUFFIXES
 

@@ -5,11 +5,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyogrio
 import pyproj
+import shapely.errors
+from fiona._err import CPLE_BaseError as FionaFault  # what GDAL raises where fiona does not see it
+from fiona.errors import FionaError
 
 from geocity.errors import InputError, MissingCRSError
 from geocity.io.remote import is_remote
 from geocity.io.staging import PathLike
+
+READ_ERRORS = (
+    *(FionaError, FionaFault, pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError),
+    *(pyogrio.errors.FeatureError, shapely.errors.ShapelyError, UnicodeDecodeError),
+    *(UnboundLocalError, SystemError),  # slips of these libraries over a damaged header
+)
+"""What fiona and pyogrio may raise over a damaged layer."""
+
+TABLE_ERRORS = (
+    *(ValueError, OSError, KeyError, TypeError, NotImplementedError),
+    *(shapely.errors.ShapelyError, pyproj.exceptions.ProjError, pa.ArrowException),
+)
+"""What may be raised over damaged GeoParquet."""
 
 _SPARE_DEGREES = 0.01  # what is cut at a pole may reach a hair beyond
 

@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp, Resampling
-from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RioWindow
 
 from geocity.core.grid import Window
 from geocity.errors import InputError
 from geocity.io.closing import Closing
-from geocity.io.datasets import grid_of, open_dataset, refuse_unplaced, root_cause
+from geocity.io.datasets import READ_ERRORS, grid_of, open_dataset, refuse_unplaced, root_cause
 from geocity.io.staging import PathLike
 from geocity.io.valid_pixels import ValidPixels, alpha_band
 
@@ -125,7 +124,7 @@ class Scene(Closing):
         try:
             pixels = self._dataset.read(indexes, window=rio_window)
             valid = self._mask.read(indexes, window.shape, rio_window)
-        except RasterioError as error:
+        except READ_ERRORS as error:
             raise InputError(
                 f"{self.path} cannot be read at {window}: {root_cause(error)}; "
                 "the file is probably damaged or cut short, so copy or download it again."

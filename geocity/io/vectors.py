@@ -15,12 +15,13 @@ import numpy as np
 import pyogrio
 import pyproj
 import shapely
-from fiona.errors import FionaError
 
 from geocity.core.grid import turner
 from geocity.core.reproject import longest_edge, reproject_outlines
 from geocity.errors import InputError
 from geocity.io.layer_checks import (
+    READ_ERRORS,
+    TABLE_ERRORS,
     crs_name,
     refuse_lost_places,
     refuse_missing,
@@ -44,7 +45,6 @@ _FAMILIES = {
     ),
     "Polygon": (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON),
 }
-_READ_ERRORS = (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError)
 
 
 def read_polygons(
@@ -106,7 +106,7 @@ def choose_layer(path: PathLike, layer: str | None, *, preferred: str | None = N
         return None
     try:
         found = pyogrio.list_layers(gdal_path(path))
-    except _READ_ERRORS as error:
+    except READ_ERRORS as error:
         raise unreadable(path, error) from error
     names = [str(name) for name, _ in found]
     placed = [str(name) for name, kind in found if kind is not None]
@@ -159,11 +159,11 @@ def stream_polygons(
                 if polygon is None:
                     left_out += 1
                     continue
-                refuse_no_degrees(path, polygon.bounds, own)
+                refuse_no_degrees(path, shapely.bounds(polygon), own)
                 turned = turn(polygon)
                 refuse_lost_places(path, turned.bounds, own, crs or own)
                 yield turned, dict(feature.properties)
-    except FionaError as error:
+    except READ_ERRORS as error:
         raise unreadable(path, error) from error
     if left_out:
         logger.warning("%s: %d features are no polygons and are left out.", path, left_out)
@@ -194,21 +194,23 @@ def read_frame(path: PathLike, layer: str | None) -> Any:
     if _is_parquet(path):
         try:
             return geopandas.read_parquet(path)
-        except (ValueError, OSError) as error:
+        except TABLE_ERRORS as error:
             raise unreadable(path, error) from error
     options: dict[str, Any] = {"layer": layer, "force_2d": True, "on_invalid": "fix"}
     with warnings.catch_warnings():
         # Measures and odd field types are dropped on purpose; what counts is checked below.
         warnings.simplefilter("ignore")
         try:
-            return pyogrio.read_dataframe(gdal_path(path), **options)
-        except UnicodeDecodeError:
-            logger.warning(
-                "The texts of %s are not in the encoding it declares; they are read as Latin-1.",
-                path,
-            )
-            return pyogrio.read_dataframe(gdal_path(path), **options, encoding="ISO-8859-1")
-        except _READ_ERRORS as error:
+            try:
+                return pyogrio.read_dataframe(gdal_path(path), **options)
+            except UnicodeDecodeError:
+                logger.warning(
+                    "The texts of %s are not in the encoding it declares; they are read as "
+                    "Latin-1.",
+                    path,
+                )
+                return pyogrio.read_dataframe(gdal_path(path), **options, encoding="ISO-8859-1")
+        except READ_ERRORS as error:
             raise unreadable(path, error) from error
 
 
