@@ -96,7 +96,8 @@ class PieceTables:
         begins = np.flatnonzero(np.diff(piece, prepend=0))
         row, col = np.divmod(cells[begins], window.cols)
         np.minimum.at(first, piece[begins], (row + window.row) * cols + col + window.col)
-        area_m2 = np.bincount(piece, cell_m2.ravel()[cells], count)
+        weights = cell_m2.ravel()[cells]
+        area_m2 = np.bincount(piece, weights, count).astype(np.float64, copy=False)
         return cls(BlockTables.of(block), first, area_m2)
 
 
@@ -126,7 +127,8 @@ class PatchTableBuilder:
         graph, patchwork = self._graph.finish()
         first = np.full(len(graph.classes), np.iinfo(np.int64).max)
         np.minimum.at(first, patchwork.patch, np.concatenate(self._first))
-        area_m2 = np.bincount(patchwork.patch, np.concatenate(self._area_m2), len(first))
+        areas = np.concatenate(self._area_m2)
+        area_m2 = np.bincount(patchwork.patch, areas, len(first)).astype(np.float64, copy=False)
         order = np.argsort(first)
         rank = np.empty_like(order)
         rank[order] = np.arange(len(order))

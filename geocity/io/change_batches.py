@@ -1,7 +1,7 @@
 """Settlements and pieces of change as features, the same for rasters and for outlines."""
 
 import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +12,7 @@ from geocity.io.change_layers import settlement_id
 from geocity.io.vector_layers import Batch
 
 Numbers = NDArray[np.int64]
-Geometries = NDArray[np.object_] | pa.BinaryArray
+Geometries: TypeAlias = NDArray[np.object_] | pa.BinaryArray
 """Outlines as objects, or as WKB."""
 
 _GONE = "gone"

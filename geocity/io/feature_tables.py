@@ -34,7 +34,11 @@ class FeatureTable:
     @classmethod
     def of(cls, features: MappedFeatures | PolygonFeatures) -> "FeatureTable":
         """Return features on the map with their measures, or in pixel coordinates without."""
-        columns = {"places": features.places, "values": features.values, "n_px": features.n_px}
+        columns: dict[str, NDArray[Any]] = {
+            "places": features.places,
+            "values": features.values,
+            "n_px": features.n_px,
+        }
         if isinstance(features, MappedFeatures):
             geometries = features.geometries
             columns |= {"area_m2": features.area_m2, "perim_m": features.perim_m}

@@ -36,8 +36,9 @@ from geocity.io.change_inputs import DatedMap
 from geocity.io.change_layers import ChangeLayers, ChangePair
 from geocity.io.image_shifts import MeasuredShift, measure_shifts
 from geocity.io.label_layers import read_area
+from geocity.io.layer_checks import refuse_no_crs
 from geocity.io.vector_layers import Batch
-from geocity.io.vectors import read_polygons, refuse_no_crs
+from geocity.io.vectors import read_polygons
 from geocity.tools.change_options import ChangeOptions
 
 logger = logging.getLogger(__name__)

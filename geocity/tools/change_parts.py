@@ -10,6 +10,7 @@ import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -171,7 +172,7 @@ class ChangePainting:
             here = self.grid[window]
             store.save(
                 part,
-                {CHANGE: lambda path, v=codes, g=here: write_part_raster(path, v, g)},
+                {CHANGE: functools.partial(write_part_raster, values=codes, grid=here)},
                 counted(codes),
             )
             yield part
@@ -220,8 +221,10 @@ class OutlineJob:
                     part,
                     {
                         _FEATURES: table.write,
-                        _BORDERS: lambda path, t=tracer: write_borders(
-                            path, t.unfinished(), ProbabilityTally()
+                        _BORDERS: functools.partial(
+                            write_borders,
+                            borders=tracer.unfinished(),
+                            by_class=ProbabilityTally(),
                         ),
                     },
                 )
@@ -234,7 +237,7 @@ class OutlineJob:
 
     def _table(self, polygons: TracedPolygons) -> FeatureTable:
         outlines = polygons.outlines().geometries(self.grid.transform)
-        columns = {
+        columns: dict[str, NDArray[Any]] = {
             "places": polygons.places(),
             "values": polygons.values,
             "n_px": polygons.n_px,

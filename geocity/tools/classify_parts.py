@@ -1,7 +1,7 @@
 """Parts of a scene classified, in whichever process: the job of `classify` for the engine."""
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -110,7 +110,7 @@ class ClassifyJob:
 
         return kept(key, make)
 
-    def _stream(self, layout: Layout, outputs: "Outputs") -> Iterator[tuple[int, int]]:
+    def _stream(self, layout: Layout, outputs: "Outputs") -> Generator[tuple[int, int], None, None]:
         from geocity.models.classification import classify_region
 
         engine, plan = self._engine(), self.plan

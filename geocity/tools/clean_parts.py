@@ -7,6 +7,7 @@ each patch is decided there. At the second reading every part is painted anew.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,7 @@ class SurveyJob:
         """Survey parts and save the tables of each."""
         for part, read in _read_parts(self.source, span, hear, self.stage):
             tables = [BlockTables.of(BlockPatches(read(block))) for block in part_blocks(part)]
-            store.save(part, {_TABLES: lambda path, t=tables: write_tables(path, t)})
+            store.save(part, {_TABLES: partial(write_tables, tables=tables)})
             yield part
 
 
@@ -101,7 +102,7 @@ class PaintJob:
             here = self.grid[window]
             store.save(
                 part,
-                {CLASSES: lambda path, v=painted, g=here: write_part_raster(path, v, g)},
+                {CLASSES: partial(write_part_raster, values=painted, grid=here)},
                 counted(painted),
             )
             yield part

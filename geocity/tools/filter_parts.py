@@ -6,6 +6,7 @@ left. Its parts are kept until the next one is complete, so a run that was ended
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ class FilterJob:
                 here = self.grid[window]
                 store.save(
                     part,
-                    {CLASSES: lambda path, v=values, g=here: write_part_raster(path, v, g)},
+                    {CLASSES: partial(write_part_raster, values=values, grid=here)},
                     {**counted(values), _CHANGES: _packed(changes)},
                 )
                 yield part

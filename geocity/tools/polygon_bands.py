@@ -9,6 +9,7 @@ map and turned into WKB by whoever traces it; what crosses is joined where the l
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from geocity.core.areas import GroundMeasure
@@ -88,8 +89,8 @@ class PolygonJob:
                     part,
                     {
                         _FEATURES: table.write,
-                        _BORDERS: lambda path, t=tracer, s=seen: write_borders(
-                            path, t.unfinished(), s.tally
+                        _BORDERS: partial(
+                            write_borders, borders=tracer.unfinished(), by_class=seen.tally
                         ),
                     },
                 )
