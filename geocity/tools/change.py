@@ -115,6 +115,8 @@ def change(
             paths, dated, Outputs(target, rasters, step, overwrite), options, work, progress
         )
     else:
+        if work.workers > 1 or work.scheduler is not None:
+            logger.warning("Polygon layers are compared whole, by one process.")
         figures = _compare_outlines(dated, target, step, options, overwrite)
     write_report(report, figures, _settings(figures, options), overwrite=overwrite)
     _tell(figures)
