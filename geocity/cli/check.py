@@ -19,7 +19,12 @@ _MARKS = {"ok": ("ok", "green"), "note": ("note", "cyan"), "warning": ("warn", "
 
 @tool_command("check")
 @click.argument("scenes", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--labels", type=click.Path(path_type=Path), help="Outlines to train on.")
+@click.option(
+    "--labels",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Outlines to train on; one for all scenes, or repeated, one a scene.",
+)
 @click.option("-m", "--model", type=click.Path(path_type=Path), help="A model to classify with.")
 @click.option("--json", "as_json", is_flag=True, help="Give the report as JSON.")
 @click.option(
@@ -35,7 +40,7 @@ _MARKS = {"ok": ("ok", "green"), "note": ("note", "cyan"), "warning": ("warn", "
 def command(
     console: Console,
     scenes: tuple[Path, ...],
-    labels: Path | None,
+    labels: tuple[Path, ...],
     model: Path | None,
     as_json: bool,
     device: str,

@@ -62,7 +62,7 @@ class CheckReport:
 def check(
     scenes: Sequence[PathLike],
     *,
-    labels: PathLike | None = None,
+    labels: PathLike | Sequence[PathLike] = (),
     model: PathLike | None = None,
     device: str = "auto",
     engine: str = "auto",
@@ -73,26 +73,31 @@ def check(
 
     Args:
         scenes: imagery.
-        labels: outlines to train on.
+        labels: outlines to train on; one layer for all scenes, or one for each, in order.
         model: a model to classify the scenes with; it is run on one small tile to time it.
         device: as in `classify`.
         engine: as in `classify`.
 
     Raises:
-        InputError: if no scene is given.
+        InputError: if no scene is given, or layers and scenes do not pair.
     """
     if not scenes:
         raise InputError("No scene was given; name at least one raster to look at.")
+    layers = [labels] if isinstance(labels, str | os.PathLike) else list(labels)
+    if len(layers) not in (0, 1, len(scenes)):
+        raise InputError(
+            f"{len(scenes)} scenes need one label file for all or one for each, not {len(layers)}."
+        )
     findings: list[Finding] = []
     package = _model(model, findings) if model is not None else None
     pace, name = _pace(package, device, engine, findings) if package else (None, "")
     estimates: dict[str, Estimate] = {}
-    for path in scenes:
+    for number, path in enumerate(scenes):
         try:
             with open_scene(path) as scene:
                 findings += _scene(scene)
-                if labels is not None:
-                    findings += _labels(Path(labels), scene)
+                if layers:
+                    findings += _labels(Path(layers[number % len(layers)]), scene)
                 if package is not None:
                     fit = scene_fit(scene_facts(scene), package.contract)
                     findings += fit

@@ -29,7 +29,12 @@ CHECK = Command(
     "error).",
     (
         scenes(),
-        Parameter("--labels", "polygons", "Outlines to train on"),
+        Parameter(
+            "--labels",
+            "layers",
+            "Outlines to train on",
+            help="One layer for all scenes, or one a scene in their order.",
+        ),
         model(required=False, label="Model to classify with"),
         device(),
         engine(),

@@ -46,6 +46,11 @@ def levels(report, topic):
     return [f.level for f in report.findings if f.topic == topic]
 
 
+def test_labels_pair_with_scenes(tmp_path):
+    with pytest.raises(InputError, match="3 scenes need one label file for all or one for each"):
+        check(["a.tif", "b.tif", "c.tif"], labels=["a.gpkg", "b.gpkg"])
+
+
 def test_all_well(tmp_path):
     scene = scene_at(tmp_path / "s.tif")
     model = write_toy_model(tmp_path / "m.geocity")
