@@ -17,7 +17,8 @@ from scipy import ndimage
 
 from geocity.core.classes import ClassTable
 from geocity.core.grid import Grid, blocks
-from geocity.io.class_rasters import create_class_raster, open_class_raster
+from geocity.io.class_raster_sinks import create_class_raster
+from geocity.io.class_rasters import open_class_raster
 from geocity.io.gdal_cache import class_cache_bytes, limited_cache
 
 Job = Callable[[Path, Path], object]

@@ -16,7 +16,8 @@ from rasterio.features import sieve as gdal_sieve
 from scipy import ndimage
 
 from benchmarks.class_map import Job, compare_jobs, copy_blocks, report
-from geocity.io.class_rasters import create_class_raster, open_class_raster
+from geocity.io.class_raster_sinks import create_class_raster
+from geocity.io.class_rasters import open_class_raster
 from geocity.tools.clean import clean
 
 MIN_AREA_M2, MIN_HOLE_M2 = 64.0, 32.0

@@ -16,7 +16,7 @@ from geocity.core.cities.contract import CityContract
 from geocity.core.classes import ClassTable
 from geocity.core.grid import Grid
 from geocity.io.cities.manifest import City, CityFolder, write_city_folder
-from geocity.io.class_rasters import create_class_raster
+from geocity.io.class_raster_sinks import create_class_raster
 from geocity.models.cities.inference import CityModel
 
 SIDE = 32

@@ -13,7 +13,7 @@ from rasterio.io import MemoryFile
 
 from geocity.core.classes import NODATA, ClassTable
 from geocity.core.grid import Grid, Window
-from geocity.io.class_rasters import (
+from geocity.io.class_raster_sinks import (
     BLOCK,
     dress_classes,
     dress_probabilities,

@@ -8,7 +8,7 @@ from geocity.engine.finish import counted, counts_of, pieces_of
 from geocity.engine.job import fingerprint
 from geocity.engine.plan import plan_parts
 from geocity.engine.store import PartStore
-from geocity.io.class_rasters import create_class_raster, create_probability_raster
+from geocity.io.class_raster_sinks import create_class_raster, create_probability_raster
 from geocity.io.part_rasters import (
     class_raster_of_parts,
     probability_raster_of_parts,

@@ -8,7 +8,8 @@ from affine import Affine
 from geocity.core.classes import ClassTable
 from geocity.core.grid import Grid, Window
 from geocity.io.aligned_classes import AlignedClasses
-from geocity.io.class_rasters import create_class_raster, open_class_raster
+from geocity.io.class_raster_sinks import create_class_raster
+from geocity.io.class_rasters import open_class_raster
 from geocity.io.grey_scenes import GreyScene
 from tests.conftest import UTM43, make_grid, position_coded, write_raster
 

@@ -6,12 +6,8 @@ from rio_cogeo import cog_validate
 from geocity.core.classes import NODATA, ClassTable
 from geocity.core.grid import Window, blocks
 from geocity.errors import ClassTableError, MissingCRSError, OutputExistsError
-from geocity.io.class_rasters import (
-    create_class_raster,
-    create_probability_raster,
-    open_class_raster,
-    open_probability_raster,
-)
+from geocity.io.class_raster_sinks import create_class_raster, create_probability_raster
+from geocity.io.class_rasters import open_class_raster, open_probability_raster
 from tests.conftest import make_grid, write_raster
 
 TABLE = ClassTable.named(["background", "slum", "wäter"])

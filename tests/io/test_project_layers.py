@@ -19,7 +19,7 @@ from geocity.core.classes import ClassTable
 from geocity.core.grid import Grid
 from geocity.errors import InputError, MissingCRSError
 from geocity.io import project_layers, styles
-from geocity.io.class_rasters import create_class_raster, create_probability_raster
+from geocity.io.class_raster_sinks import create_class_raster, create_probability_raster
 from geocity.io.geopackage_styles import embed_style
 from geocity.io.print_layouts import LayoutText
 from geocity.io.projects import project_document

@@ -17,7 +17,7 @@ from shapely import box
 from geocity.core.classes import ClassTable
 from geocity.core.grid import Grid
 from geocity.io import styles
-from geocity.io.class_rasters import create_class_raster
+from geocity.io.class_raster_sinks import create_class_raster
 from geocity.io.print_layouts import LayoutText
 from geocity.io.projects import ProjectLayer, write_project
 

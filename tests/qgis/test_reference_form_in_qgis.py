@@ -11,7 +11,7 @@ from pyproj import CRS
 
 from geocity.core.classes import ClassTable
 from geocity.core.grid import Grid
-from geocity.io.class_rasters import create_class_raster
+from geocity.io.class_raster_sinks import create_class_raster
 from geocity.tools.assess_estimate import assess_estimate
 from geocity.tools.assess_sample import SampleOptions, assess_sample
 from tests.answers import answer_key

@@ -15,7 +15,7 @@ from shapely import box
 from geocity.core.classes import ClassTable, LandClass
 from geocity.core.grid import Grid
 from geocity.io import sld, styles
-from geocity.io.class_rasters import create_class_raster, create_probability_raster
+from geocity.io.class_raster_sinks import create_class_raster, create_probability_raster
 from geocity.io.geopackage_styles import Provenance, embed_provenance, embed_style
 
 GRID = Grid(CRS.from_epsg(32643), Affine(0.8, 0, 270000, 0, -0.8, 2110000), (300, 200))

@@ -16,7 +16,7 @@ from geocity.cli.assess import command
 from geocity.core.classes import ClassTable
 from geocity.core.grid import Grid
 from geocity.errors import ClassTableError, InputError, OutputExistsError
-from geocity.io.class_rasters import create_class_raster
+from geocity.io.class_raster_sinks import create_class_raster
 from geocity.io.reference_forms import CANNOT_TELL
 from geocity.tools.assess_estimate import EstimateOptions, assess_estimate
 from geocity.tools.assess_sample import SampleOptions, assess_sample

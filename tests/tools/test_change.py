@@ -30,7 +30,8 @@ from geocity.errors import (
     NoOverlapError,
     OutputExistsError,
 )
-from geocity.io.class_rasters import create_class_raster, open_class_raster
+from geocity.io.class_raster_sinks import create_class_raster
+from geocity.io.class_rasters import open_class_raster
 from geocity.io.geopackage_styles import read_styles
 from geocity.tools.change import change
 from geocity.tools.change_options import ChangeOptions

@@ -11,7 +11,8 @@ from geocity.cli import main
 from geocity.core.classes import ClassTable
 from geocity.core.sieve import sieve
 from geocity.errors import InputError, OutputExistsError
-from geocity.io.class_rasters import create_class_raster, open_class_raster
+from geocity.io.class_raster_sinks import create_class_raster
+from geocity.io.class_rasters import open_class_raster
 from geocity.io.history import history
 from geocity.tools.clean import clean
 from tests.conftest import make_grid, write_raster

@@ -23,7 +23,8 @@ from geocity.errors import (
     OutputExistsError,
 )
 from geocity.io.chip_writer import ChipFolderPlan, ChipFolderWriter, ChipPlace
-from geocity.io.class_rasters import create_class_raster, open_class_raster
+from geocity.io.class_raster_sinks import create_class_raster
+from geocity.io.class_rasters import open_class_raster
 from geocity.models import engines
 from geocity.tools.evaluate import evaluate
 from geocity.tools.evaluate_map import TruthOptions, evaluate_map, evaluate_scene

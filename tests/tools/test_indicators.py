@@ -18,7 +18,7 @@ from geocity.cli.indicators import command
 from geocity.core.classes import ClassTable
 from geocity.core.grid import Grid
 from geocity.errors import ClassTableError, InputError, NoOverlapError, OutputExistsError
-from geocity.io.class_rasters import create_class_raster
+from geocity.io.class_raster_sinks import create_class_raster
 from geocity.io.geopackage_styles import read_styles
 from geocity.tools.indicators import IndicatorOptions, indicators
 

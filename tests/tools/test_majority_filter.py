@@ -11,7 +11,8 @@ from geocity.cli import main
 from geocity.core import majority, modal
 from geocity.core.classes import ClassTable
 from geocity.errors import InputError, OutputExistsError
-from geocity.io.class_rasters import create_class_raster, open_class_raster
+from geocity.io.class_raster_sinks import create_class_raster
+from geocity.io.class_rasters import open_class_raster
 from geocity.io.history import history
 from geocity.tools.majority_filter import majority_filter
 from tests.conftest import make_grid, write_raster

@@ -16,11 +16,8 @@ from geocity.cli import main
 from geocity.core.classes import ClassTable
 from geocity.engine.run import WorkOptions
 from geocity.errors import InputError, OutputExistsError
-from geocity.io.class_rasters import (
-    create_class_raster,
-    create_probability_raster,
-    open_class_raster,
-)
+from geocity.io.class_raster_sinks import create_class_raster, create_probability_raster
+from geocity.io.class_rasters import open_class_raster
 from geocity.io.geopackage_styles import read_styles
 from geocity.io.model_packages import write_model
 from geocity.io.rasters import open_scene

@@ -25,7 +25,7 @@ from geocity.errors import (
     InputError,
     OutputExistsError,
 )
-from geocity.io.class_rasters import create_class_raster, create_probability_raster
+from geocity.io.class_raster_sinks import create_class_raster, create_probability_raster
 from geocity.tools.polygonize import PolygonOptions, polygonize
 from tests.conftest import make_grid
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from geocity.cli import main
 from geocity.core.classes import ClassTable
 from geocity.errors import InputError, OutputExistsError, WorkError
-from geocity.io.class_rasters import create_class_raster
+from geocity.io.class_raster_sinks import create_class_raster
 from geocity.io.run_records import describe, read_run_record
 from geocity.tools.rerun import rerun, with_out
 from tests.conftest import make_grid

@@ -21,7 +21,7 @@ from geocity.core.classes import ClassTable
 from geocity.engine.plan import plan_parts
 from geocity.engine.run import WorkOptions
 from geocity.errors import InputError
-from geocity.io.class_rasters import create_class_raster, create_probability_raster
+from geocity.io.class_raster_sinks import create_class_raster, create_probability_raster
 from geocity.tools.change import change
 from geocity.tools.change_options import ChangeOptions
 from geocity.tools.clean import clean

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from geocity.core.classes import ClassTable
 from geocity.core.grid import Grid, Window
 from geocity.io.cities.measure_rasters import MeasureSink, create_measure_raster
-from geocity.io.class_rasters import ClassRasterSink, create_class_raster
+from geocity.io.class_raster_sinks import ClassRasterSink, create_class_raster
 from geocity.io.geopackage_styles import Provenance, embed_provenance, embed_style
 from geocity.io.markup import node
 from geocity.io.qml import FillLook, categorized, field_aliases, temporal_field, vector_document

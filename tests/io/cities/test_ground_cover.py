@@ -13,7 +13,7 @@ from geocity.core.classes import ClassTable
 from geocity.core.grid import Grid, Window
 from geocity.errors import ClassTableError, InputError
 from geocity.io.cities.ground_cover import ELSEWHERE, PolygonCover, RasterCover
-from geocity.io.class_rasters import create_class_raster
+from geocity.io.class_raster_sinks import create_class_raster
 
 UTM = pyproj.CRS("EPSG:32643")
 GRID = Grid(UTM, Affine(1, 0, 300_000, 0, -1, 4_800_000), (40, 50))
