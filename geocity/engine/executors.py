@@ -101,9 +101,18 @@ class Serial:
 
     def compute(self, work: Work) -> list[Part]:
         """Compute parts, one span after the other."""
-        for span, hear in _hearing(spans(work.parts), work.hear):
+        far = (0, 1)
+
+        def hear_all(done: int, total: int, stage: str) -> None:
+            nonlocal far
+            far = done, total
+            work.hear(done, total, stage)
+
+        for span, hear in _hearing(spans(work.parts), hear_all):
             for _ in work.job.run(span, work.store, hear):
                 pass
+        if far[0] < far[1]:  # a job need not say when it is done
+            work.hear(far[1], far[1], work.job.stage)
         return []
 
     def stop(self) -> None:

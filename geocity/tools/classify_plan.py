@@ -151,7 +151,8 @@ def provenance(plan: ScenePlan, engine: str, out: PathLike) -> dict[str, str]:
     told = {k: v for k, v in asdict(plan.options).items() if v is not None}
     tiles = plan.layout.plan
     told |= {"tile_size": tiles.tile, "padding": tiles.padding}
-    command = ["geocity", "classify", str(plan.scene), "-m", str(model), "-o", str(out)]
+    # The result's name without its folder: the same run elsewhere gives the same bytes.
+    command = ["geocity", "classify", str(plan.scene), "-m", str(model), "-o", Path(out).name]
     command += options_as_typed(plan.options)
     tags = {
         "GEOCITY_SOURCE": plan.scene.name,

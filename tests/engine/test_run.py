@@ -40,6 +40,19 @@ def test_all_parts_get_done_once(store, notes):
     assert heard == [(i + 1, 25, "toying") for i in range(25)]
 
 
+class SecretiveJob(ToyJob):
+    """Tells where each part begins, and never that all is done."""
+
+    def run(self, span, store, hear):
+        yield from super().run(span, store, lambda done, of, stage: hear(done - 1, of, stage))
+
+
+def test_the_end_is_told_of_a_job_that_does_not_tell_it(store, notes):
+    heard = []
+    run_parts(SecretiveJob(notes), PARTS, store, progress=lambda *a: heard.append(a))
+    assert heard[-2:] == [(24, 25, "toying"), (25, 25, "toying")]
+
+
 def test_an_error_keeps_what_was_done_and_the_next_run_does_the_rest(store, notes, caplog):
     caplog.set_level(logging.INFO)
     rotten = ToyJob(notes, fails_at=PARTS[7].name)
