@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from geocity.core.classes import ClassTable
 from geocity.io.geopackage_styles import Provenance, embed_provenance, embed_style
-from geocity.io.history import history
+from geocity.io.history import history, origin
 from geocity.io.sld import polygons_sld
 from geocity.io.staging import Stage
 from geocity.io.styles import slum_polygons_qml
@@ -45,7 +45,7 @@ def dress_polygons(
         Provenance(
             title=layer.title,
             abstract=layer.description,
-            history=(*history(tags), "polygonize"),
+            history=(*origin(tags), *history(tags), "polygonize"),
             period=None if date is None else (date, date),
         ),
     )

@@ -28,7 +28,7 @@ from geocity.io.change_layers import ChangeLayers, ChangePair
 from geocity.io.class_rasters import ClassRaster, open_class_raster
 from geocity.io.feature_tables import FeatureTable
 from geocity.io.gdal_cache import class_cache_bytes, limited_cache
-from geocity.io.history import history, with_step
+from geocity.io.history import history, origin, with_step
 from geocity.io.image_shifts import MeasuredShift, measure_shifts
 from geocity.io.part_rasters import class_raster_of_parts, write_vrt
 from geocity.io.raster_dates import DatesPlan, tell_common
@@ -203,7 +203,7 @@ class RasterComparison:
         batches: dict[str, Iterable[Batch]] = {kind: self._change_batches(kind) for kind in _KINDS}
         batches["settlements"] = self._settlement_batches()
         batches["common_area"] = self._common_area_batches()
-        told = [line for tags in self._plan.tags for line in history(tags)]
+        told = [line for tags in self._plan.tags for line in (*origin(tags), *history(tags))]
         steps = (*dict.fromkeys(told), step)
         return ChangeLayers(self._plan.grid.crs, batches, figures, True, steps)
 

@@ -18,6 +18,7 @@ from geocity.io.history import with_step
 from geocity.io.label_layers import read_area
 from geocity.io.model_packages import ModelPackage
 from geocity.io.rasters import Scene
+from geocity.io.run_records import describe
 from geocity.io.scene_facts import scene_facts
 from geocity.io.staging import PathLike
 from geocity.tools.classify_options import ClassifyOptions, options_as_typed
@@ -163,6 +164,9 @@ def provenance(plan: ScenePlan, engine: str, out: PathLike) -> dict[str, str]:
         "GEOCITY_VERSION": geocity.__version__,
         "GEOCITY_COMMAND": shlex.join(command),
     }
+    source = describe(str(plan.scene), Path.cwd()).sha256
+    if source is not None:
+        tags["GEOCITY_SOURCE_SHA256"] = source
     if plan.date:
         tags["ACQUISITION_DATE"] = plan.date
     return with_step(tags, f"classify: {plan.scene.name} with {model.name} ({contract.model_id})")

@@ -1,5 +1,6 @@
 """Classification with engines whose answers are known: nothing shifts, nothing is lost."""
 
+import hashlib
 import json
 import logging
 import threading
@@ -444,6 +445,7 @@ def test_it_says_how_it_was_made(tmp_path, two, use):
     assert tags["GEOCITY_SOURCE"] == "scene.tif"
     assert tags["GEOCITY_MODEL"] == "two.geocity"
     assert len(tags["GEOCITY_MODEL_SHA256"]) == 64
+    assert tags["GEOCITY_SOURCE_SHA256"] == hashlib.sha256(scene.read_bytes()).hexdigest()
     assert tags["ACQUISITION_DATE"] == "2017-03-15"
     assert json.loads(tags["GEOCITY_OPTIONS"])["tta"] is True
     assert tags["GEOCITY_ENGINE"] == "toy f32, 1"
