@@ -9,6 +9,7 @@ import contextlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,20 @@ BLOCK = 512
 
 PROBABILITY_STEPS = 254
 """Probability 1.0 as stored; 255 is nodata."""
+
+QUICK_BLOCKS: Mapping[str, Any] = MappingProxyType(
+    {
+        "tiled": True,
+        "blockxsize": BLOCK,
+        "blockysize": BLOCK,
+        "interleave": "band",
+        "compress": "deflate",
+        "zlevel": 1,
+    }
+)
+"""Creation options for what the COG driver will compress for good."""
+
+_SCRATCH = {**QUICK_BLOCKS, "bigtiff": "IF_SAFER", "sparse_ok": True}
 
 CLASSES_TAG = "GEOCITY_CLASSES"
 """Names the tag that holds the class table as JSON."""
@@ -87,7 +102,7 @@ def create_class_raster(
     """
     with staged(out, overwrite=overwrite) as stage:
         scratch = stage.scratch(".tif")
-        with rasterio.open(scratch, "w", **_profile(grid, 1)) as dataset:
+        with rasterio.open(scratch, "w", **byte_raster(grid, 1), **_SCRATCH) as dataset:
             dress_classes(dataset, classes, tags)
             sink = ClassRasterSink(dataset)
             yield sink
@@ -150,7 +165,9 @@ def create_probability_raster(
     """
     with staged(out, overwrite=overwrite) as stage:
         scratch = stage.scratch(".tif")
-        with rasterio.open(scratch, "w", **_profile(grid, len(class_names))) as dataset:
+        with rasterio.open(
+            scratch, "w", **byte_raster(grid, len(class_names)), **_SCRATCH
+        ) as dataset:
             dress_probabilities(dataset, class_names, tags)
             yield ProbabilitySink(dataset)
         finish_probabilities(scratch, stage, class_names)
@@ -173,25 +190,17 @@ def finish_probabilities(source: Path, stage: Stage, class_names: Sequence[str])
     stage.sidecar(".qml").write_text(styles.probability_qml(class_names[0]), encoding="utf-8")
 
 
-def _profile(grid: Grid, count: int) -> dict[str, Any]:
+def byte_raster(grid: Grid, bands: int) -> dict[str, Any]:
+    """Return the creation options of a GeoTIFF of bytes, nodata 255, on a grid."""
     return {
         "driver": "GTiff",
         "dtype": "uint8",
-        "count": count,
+        "count": bands,
         "height": grid.shape[0],
         "width": grid.shape[1],
         "crs": grid.crs.to_wkt(),
         "transform": grid.transform,
         "nodata": NODATA,
-        "tiled": True,
-        "blockxsize": BLOCK,
-        "blockysize": BLOCK,
-        "interleave": "band",
-        # A quick pass: the COG driver compresses for good.
-        "compress": "deflate",
-        "zlevel": 1,
-        "bigtiff": "IF_SAFER",
-        "sparse_ok": True,
     }
 
 

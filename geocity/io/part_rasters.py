@@ -11,10 +11,12 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.io import MemoryFile
 
-from geocity.core.classes import NODATA, ClassTable
+from geocity.core.classes import ClassTable
 from geocity.core.grid import Grid, Window
 from geocity.io.class_raster_sinks import (
     BLOCK,
+    QUICK_BLOCKS,
+    byte_raster,
     dress_classes,
     dress_probabilities,
     finish_classes,
@@ -44,7 +46,7 @@ def write_part_raster(path: Path, values: NDArray[np.uint8], grid: Grid) -> None
     layers = values if values.ndim == 3 else values[None]
     # Made in memory: GDAL keeps to itself that a disk is full.
     with MemoryFile() as memory:
-        with memory.open(**_profile(grid, len(layers)), tiled=True, **_PACKED) as dataset:
+        with memory.open(**byte_raster(grid, len(layers)), **QUICK_BLOCKS) as dataset:
             dataset.write(layers)
         path.write_bytes(memory.getbuffer())
 
@@ -54,29 +56,6 @@ def read_part_raster(path: Path) -> NDArray[np.uint8]:
     with rasterio.open(path) as dataset:
         values: NDArray[np.uint8] = dataset.read()
     return values
-
-
-_PACKED = {
-    "blockxsize": BLOCK,
-    "blockysize": BLOCK,
-    "interleave": "band",
-    # A quick pass: the COG driver compresses for good.
-    "compress": "deflate",
-    "zlevel": 1,
-}
-
-
-def _profile(grid: Grid, bands: int) -> dict[str, Any]:
-    return {
-        "driver": "GTiff",
-        "dtype": "uint8",
-        "count": bands,
-        "height": grid.shape[0],
-        "width": grid.shape[1],
-        "crs": grid.crs.to_wkt(),
-        "transform": grid.transform,
-        "nodata": NODATA,
-    }
 
 
 def write_vrt(
@@ -91,7 +70,7 @@ def write_vrt(
         bands: number of bands.
         dress: is given the open dataset, to add tags, colours and descriptions.
     """
-    with rasterio.open(path, "w", **{**_profile(grid, bands), "driver": "VRT"}) as dataset:
+    with rasterio.open(path, "w", **{**byte_raster(grid, bands), "driver": "VRT"}) as dataset:
         dress(dataset)
     tree = ET.parse(path)
     for number, band in enumerate(tree.getroot().findall("VRTRasterBand"), start=1):
