@@ -44,7 +44,7 @@ class Console:
         elif self._bar:
             self._draw(done, total, now - self._started)
         elif fresh and not self._silent:
-            click.echo(f"{stage} …", err=True)
+            click.echo(f"{stage[:1].upper()}{stage[1:]} …", err=True)
 
     def _draw(self, done: int, total: int, elapsed_s: float) -> None:
         share = done / total if total else 1.0
@@ -53,7 +53,8 @@ class Console:
         left = f"{clock(elapsed_s * (1 - share) / share)} left" if 0 < share < 1 else ""
         if share >= 1:
             left = f"in {clock(elapsed_s)}"
-        click.echo(f"\r\x1b[2K{self._stage:<24.24} {bar} {share:>4.0%}  {left}", nl=False, err=True)
+        name = self._stage[:1].upper() + self._stage[1:]
+        click.echo(f"\r\x1b[2K{name:<24.24} {bar} {share:>4.0%}  {left}", nl=False, err=True)
         if share >= 1:
             click.echo(err=True)
             self._stage = ""

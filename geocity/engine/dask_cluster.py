@@ -35,6 +35,7 @@ _LARGEST_SPAN = 144
 _AHEAD = 2
 # For what passes: a network file system that hiccups. Deaths of workers are counted by Dask.
 _RETRIES = 2
+_MOST_LOST = 100
 _TOLD = ("geocity", "python", "dask", "distributed")
 
 
@@ -163,6 +164,7 @@ class _Round:
         self._flying: dict[Any, Span] = {}
         self._ended: queue.Queue[Any] = queue.Queue()
         self._failed: list[Part] = []
+        self._lost = 0  # answers
         self._before = work.store.count()
 
     def run(self) -> list[Part]:
@@ -212,7 +214,8 @@ class _Round:
             return
         self._cluster.look_after()
         if future.status != "error":
-            raise WorkError("The Dask cluster has dropped the work; run the same command again.")
+            self._give_again(span)
+            return
         error = future.exception(timeout=_CONNECT_S)
         if not isinstance(error, KilledWorker):
             raise error if isinstance(error, GeocityError) else _foreign(error)
@@ -223,6 +226,16 @@ class _Round:
         else:
             self._alone.extend((part,) for part in rest)
             self._suspected.update(rest)
+
+    def _give_again(self, span: Span) -> None:
+        """Hand out what is missing of a span whose answer was lost.
+
+        A worker that has answered may die before the answer is looked at; the answer dies with it.
+        """
+        self._lost += 1
+        if self._lost > _MOST_LOST:
+            raise WorkError("The Dask cluster drops its work; run the same command again.")
+        self._waiting.extend(spans(self._work.store.missing(span)))
 
     def _tell(self) -> None:
         """Say how far it is, from what lies in the folder; count the workers now and then."""

@@ -159,11 +159,12 @@ def _decision(
 
 def _tell(facts: Mapping[str, Any]) -> None:
     logger.info(
-        "%d of %d patches dissolved (%.0f m²), %d holes filled (%.0f m²).",
+        "%d of %d patches dissolved (%.0f m²), %d %s filled (%.0f m²).",
         facts["dissolved"],
         facts["patches"],
         facts["dissolved_m2"],
         facts["filled"],
+        "hole" if facts["filled"] == 1 else "holes",
         facts["filled_m2"],
     )
 

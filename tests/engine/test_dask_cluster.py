@@ -128,6 +128,28 @@ def test_neighbours_of_a_deadly_part_are_innocent(cluster, store, notes):
     assert store.missing(PARTS) == [PARTS[11]]
 
 
+def test_a_lost_answer_is_asked_for_again(cluster, store, notes, monkeypatch):
+    settle, lost = dask_cluster._Round._settle, []
+
+    def lose_the_first(self, future):
+        if not lost:
+            lost.append(self._flying[future])
+            future = type("Lost", (), {"status": "lost", "was": future})()
+            self._flying[future] = self._flying.pop(future.was)
+        settle(self, future)
+
+    monkeypatch.setattr(dask_cluster._Round, "_settle", lose_the_first)
+    run_parts(ToyJob(notes), PARTS, store, work=on(cluster))
+    assert right(store)
+    assert computed(notes) == NAMES  # it was saved, so it is not computed again
+    monkeypatch.setattr(dask_cluster, "_MOST_LOST", 0)
+    lost.clear()
+    with pytest.raises(WorkError, match="drops its work"):
+        run_parts(
+            ToyJob(notes), PARTS, store, work=WorkOptions(scheduler=cluster.address, resume=False)
+        )
+
+
 def test_a_scene_classified_by_a_cluster_has_the_same_bytes(cluster, tmp_path, monkeypatch):
     toy_classification.install(monkeypatch.setattr)
     scene, _ = random_scene(tmp_path / "s.tif", 230, 300, classes=9)

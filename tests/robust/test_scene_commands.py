@@ -35,7 +35,7 @@ def slums(folder):
     return vectors.plain(make(folder / "slums"), vectors.outlines(date=[DAY, DAY]))
 
 
-@pytest.mark.parametrize("name", RASTERS)
+@pytest.mark.parametrize("name", KINDS)
 def test_check(folders, toy_package, toy_engine, name):
     odd, source = RASTERS[name], folders[0]
     path = odd.write(source, imagery())

@@ -82,7 +82,7 @@ def test_says_what_it_did(tmp_path, caplog):
     path = write_classes(tmp_path / "classes.tif", values)
     with caplog.at_level(logging.INFO, "geocity"):
         clean(path, out=tmp_path / "out.tif", min_area_m2=2, min_hole_m2=2)
-    assert "1 of 2 patches dissolved (1 m²), 1 holes filled (1 m²)." in caplog.text
+    assert "1 of 2 patches dissolved (1 m²), 1 hole filled (1 m²)." in caplog.text
 
 
 def test_grid_classes_and_history_are_kept(tmp_path):
