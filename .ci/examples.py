@@ -41,22 +41,22 @@ def examples(command: click.Command, words: str) -> Iterator[tuple[str, str]]:
 
 
 def run(demo: Path) -> None:
-    """Run all examples in one folder, as somebody would who has just run the demo."""
-    with tempfile.TemporaryDirectory() as made:
-        folder = Path(made)
-        (folder / "sample_data").symlink_to(ROOT / "sample_data")
-        (folder / "geocity-demo").symlink_to(demo.resolve())
-        for words, script in examples(main, "geocity"):
-            if words in LEFT_OUT:
-                continue
-            typed = re.sub(r"(?m)^(\s*)geocity ", rf"\1{sys.executable} -m geocity ", script)
-            started = time.monotonic()
+    """Run each example as somebody would who has just run the demo, in a folder of its own."""
+    for words, script in examples(main, "geocity"):
+        if words in LEFT_OUT:
+            continue
+        typed = f'geocity() {{ "{sys.executable}" -m geocity "$@"; }}\n{script}'
+        started = time.monotonic()
+        with tempfile.TemporaryDirectory() as made:
+            folder = Path(made)
+            (folder / "sample_data").symlink_to(ROOT / "sample_data")
+            (folder / "geocity-demo").symlink_to(demo.resolve())
             done = subprocess.run(
                 ["bash", "-euc", typed], cwd=folder, capture_output=True, text=True, check=False
             )
-            print(f"{words}: exit code {done.returncode}, {time.monotonic() - started:.0f} s")
-            if done.returncode:
-                raise SystemExit(f"{script}\n{done.stdout}\n{done.stderr}")
+        print(f"{words}: exit code {done.returncode}, {time.monotonic() - started:.0f} s")
+        if done.returncode:
+            raise SystemExit(f"{script}\n{done.stdout}\n{done.stderr}")
 
 
 if __name__ == "__main__":
