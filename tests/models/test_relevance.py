@@ -14,6 +14,7 @@ import torchvision
 from torch import nn
 
 from geocity.errors import ModelError
+from geocity.models import relevance_rules
 from geocity.models.relevance import relevance_cam
 
 REFERENCE = Path(__file__).parent / "relevance_reference"
@@ -200,3 +201,60 @@ def test_redrawing_the_head_changes_the_map():
     after = relevance_cam(network, images, ["layer2"], targets=[3, 3])
     rank = spearmanr(before.layers["layer2"].cam.flatten(), after.layers["layer2"].cam.flatten())
     assert abs(rank.statistic) < 0.6
+
+
+class TwoStretches(nn.Module):
+    """Two features, a hidden layer of which one unit hears nothing, and a head that weighs both."""
+
+    def __init__(self, on_the_deaf_unit):
+        super().__init__()
+        self.features = nn.Conv2d(1, 2, 1)
+        self.hidden = nn.Conv2d(2, 2, 1)
+        self.head = nn.Linear(2, 2)
+        values = {
+            self.features.weight: [1.0, 2.0],
+            self.features.bias: [0.0, 0.0],
+            self.hidden.weight: [1.0, 1.0, -1.0, -1.0],  # the z+ rule finds nothing for the second
+            self.hidden.bias: [0.0, 1000.0],  # the bias alone makes it speak
+            self.head.weight: [1.0, on_the_deaf_unit, 1.0, 0.0],
+            self.head.bias: [0.0, 0.0],
+        }
+        with torch.no_grad():
+            for parameter, numbers in values.items():
+                parameter.copy_(torch.tensor(numbers).view_as(parameter))
+
+    def forward(self, x):
+        return self.head(self.hidden(self.features(x)).mean((2, 3)))
+
+
+def test_relevance_dropped_as_published_is_counted_and_not_taken_for_a_loss():
+    network = TwoStretches(on_the_deaf_unit=0.0001).eval()
+    image = torch.ones(1, 1, 2, 2)
+    # Hidden units: 3 and 997. The second has 0.0997 / 3.0997 of the relevance, and hands none down.
+    dropped = 0.0997 / 3.0997
+    found = relevance_cam(network, image, ["hidden", "features"], targets=[0])
+    # The other class stands on the first unit alone, and takes 1 from it.
+    assert found.layers["hidden"].relevance.sum().item() == pytest.approx(0, abs=1e-6)
+    assert found.layers["features"].relevance.sum().item() == pytest.approx(-dropped, abs=1e-6)
+
+
+def test_a_map_that_would_leave_out_much_is_refused():
+    network = TwoStretches(on_the_deaf_unit=0.001).eval()
+    with pytest.raises(
+        ModelError, match=r"25% of the relevance .* output and features"
+    ):
+        relevance_cam(network, torch.ones(1, 1, 2, 2), ["features", "hidden"], targets=[0])
+    relevance_cam(network, torch.ones(1, 1, 2, 2), ["hidden"], targets=[0])
+
+
+def test_a_rule_that_loses_little_is_found(monkeypatch):
+    network = TwoStretches(on_the_deaf_unit=0.0001).eval()
+    whole = relevance_rules.RelevanceMode.share
+
+    def lossy(mode):
+        share = whole(mode)
+        return lambda relevance, total: 0.998 * share(relevance, total)
+
+    monkeypatch.setattr(relevance_rules.RelevanceMode, "share", lossy)
+    with pytest.raises(ModelError, match="not conserved"):
+        relevance_cam(network, torch.ones(1, 1, 2, 2), ["features"], targets=[0])
