@@ -33,15 +33,17 @@ def test_every_command_has_a_function_of_its_name():
 
 def test_help_answers_at_once_and_loads_nothing_heavy():
     code = (
-        "import sys; from geocity.cli import main\n"
+        "import sys; before = set(sys.modules); from geocity.cli import main\n"
         "try: main(['--help'])\n"
         "except SystemExit: pass\n"
-        "heavy = {'torch', 'numpy', 'rasterio', 'geopandas', 'torchgeo'} & set(sys.modules)\n"
-        "assert not heavy, heavy"
+        "new = set(sys.modules) - before\n"
+        "foreign = {m.partition('.')[0] for m in new} - sys.stdlib_module_names - {'geocity'}\n"
+        # What takes long is what is loaded; that does not depend on how busy the machine is.
+        "assert foreign <= {'click', 'colorama'}, foreign\n"
+        "assert len(new) < 200, sorted(new)\n"
     )
-    best = min(_seconds(code) for _ in range(3))
-    bare = min(_seconds("pass") for _ in range(3))
-    assert best - bare < 0.5
+    # A tenth of a second, in truth; the rest is for a machine that has others to serve.
+    assert min(_seconds(code) for _ in range(3)) < 1
 
 
 def test_importing_geocity_loads_no_torch():
@@ -53,6 +55,6 @@ def test_importing_geocity_loads_no_torch():
 def _seconds(code):
     """Return what a process computes; how long it waits for others is not its fault."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
