@@ -8,7 +8,8 @@ import click
 
 from geocity.cli.console import Console, clock
 from geocity.cli.endings import EXIT_REFUSED
-from geocity.cli.options import tool_command
+from geocity.cli.model_options import device_option, engine_option
+from geocity.cli.options import PATH, tool_command
 
 if TYPE_CHECKING:
     from geocity.core.estimate import Estimate
@@ -18,25 +19,17 @@ _MARKS = {"ok": ("ok", "green"), "note": ("note", "cyan"), "warning": ("warn", "
 
 
 @tool_command("check")
-@click.argument("scenes", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("scenes", nargs=-1, required=True, type=PATH)
 @click.option(
     "--labels",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Outlines to train on; one for all scenes, or repeated, one a scene.",
 )
-@click.option("-m", "--model", type=click.Path(path_type=Path), help="A model to classify with.")
+@click.option("-m", "--model", type=PATH, help="A model to classify with.")
 @click.option("--json", "as_json", is_flag=True, help="Give the report as JSON.")
-@click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
-)
-@click.option(
-    "--engine",
-    type=click.Choice(["auto", "openvino", "torch"]),
-    default="auto",
-    show_default=True,
-    help="What would run the model.",
-)
+@device_option
+@engine_option
 def command(
     console: Console,
     scenes: tuple[Path, ...],

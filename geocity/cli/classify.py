@@ -6,7 +6,22 @@ from typing import TYPE_CHECKING
 import click
 
 from geocity.cli.console import Console
-from geocity.cli.options import out_option, overwrite_option, tool_command, work_options
+from geocity.cli.model_options import (
+    aoi_option,
+    batch_size_option,
+    device_option,
+    engine_option,
+    model_option,
+    threshold_option,
+    tile_size_option,
+)
+from geocity.cli.options import (
+    PATH,
+    out_option,
+    overwrite_option,
+    tool_command,
+    work_options,
+)
 
 if TYPE_CHECKING:
     from geocity.engine.run import WorkOptions
@@ -26,19 +41,17 @@ def _read_box(
 
 
 @tool_command("classify")
-@click.argument("scene", type=click.Path(path_type=Path))
-@click.option(
-    "-m", "--model", required=True, type=click.Path(path_type=Path), help="The model file."
-)
+@click.argument("scene", type=PATH)
+@model_option
 @out_option("the class raster (.tif)")
-@click.option("--tile-size", type=int, metavar="PIXELS", help="Side of a tile.  [default: 1024]")
+@tile_size_option
 @click.option(
     "--padding",
     type=int,
     metavar="PIXELS",
     help="Context around a tile's kept centre.  [default: 64]",
 )
-@click.option("--batch-size", type=int, metavar="N", help="Tiles at a time.  [default: 1; CUDA 8]")
+@batch_size_option
 @click.option(
     "--blend/--no-blend",
     default=True,
@@ -47,7 +60,7 @@ def _read_box(
 )
 @click.option(
     "--probability",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Also write probabilities to this raster (.tif).",
 )
 @click.option(
@@ -62,27 +75,14 @@ def _read_box(
     metavar="METRES",
     help="Work and write at this cell size.  [default: work at the model's, write at the scene's]",
 )
-@click.option("--aoi", type=click.Path(path_type=Path), help="Polygons to stay within.")
+@aoi_option
 @click.option(
     "--bbox", metavar="W,S,E,N", callback=_read_box, help="Box to cut to, in the scene's CRS."
 )
 @click.option("--tta", is_flag=True, help="Average eight turns and flips: eight times the work.")
-@click.option(
-    "--threshold",
-    type=float,
-    metavar="P",
-    help="Lowest probability at which a class other than background is given.",
-)
-@click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
-)
-@click.option(
-    "--engine",
-    type=click.Choice(["auto", "openvino", "torch"]),
-    default="auto",
-    show_default=True,
-    help="What runs the model: auto takes CUDA, else OpenVINO.",
-)
+@threshold_option
+@device_option
+@engine_option
 @work_options
 @overwrite_option
 def command(

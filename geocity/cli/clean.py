@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 import click
 
 from geocity.cli.console import Console
-from geocity.cli.options import out_option, overwrite_option, tool_command, work_options
+from geocity.cli.options import PATH, out_option, overwrite_option, tool_command, work_options
 
 if TYPE_CHECKING:
     from geocity.engine.run import WorkOptions
 
 
 @tool_command("clean")
-@click.argument("classes", type=click.Path(path_type=Path))
+@click.argument("classes", type=PATH)
 @out_option("the cleaned class raster (.tif)")
 @click.option(
     "--min-area",

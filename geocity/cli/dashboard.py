@@ -5,7 +5,15 @@ from pathlib import Path
 import click
 
 from geocity.cli.console import Console
-from geocity.cli.options import date_option, out_option, overwrite_option, tool_command
+from geocity.cli.options import (
+    PATH,
+    date_option,
+    out_option,
+    overwrite_option,
+    slum_class_option,
+    tool_command,
+    unit_field_option,
+)
 from geocity.tools.dashboard_options import MAX_VECTORS, DashboardOptions
 
 
@@ -16,13 +24,13 @@ from geocity.tools.dashboard_options import MAX_VECTORS, DashboardOptions
     "--scene",
     "scenes",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Imagery to lay under the outlines; give it once a scene.",
 )
-@click.option("--change", type=click.Path(path_type=Path), help="What `geocity change` wrote.")
+@click.option("--change", type=PATH, help="What `geocity change` wrote.")
 @click.option(
     "--indicators",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="What `geocity indicators` wrote (.csv or .gpkg).",
 )
 @click.option(
@@ -32,19 +40,13 @@ from geocity.tools.dashboard_options import MAX_VECTORS, DashboardOptions
     "--assessment",
     "assessments",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="What `geocity assess estimate` wrote; give it once a date.",
 )
 @date_option("Date of the image, once for each layer of SLUMS.")
 @date_option("Date of the scene, once for each.", "--scene-date", "scene_dates")
-@click.option(
-    "--unit-field", metavar="FIELD", help="Holds the names.  [default: one called ward, name …]"
-)
-@click.option(
-    "--slum-class",
-    metavar="NAME|VALUE",
-    help="The class that means slum.  [default: the one called so, or the only one]",
-)
+@unit_field_option
+@slum_class_option
 @click.option("--title", default=DashboardOptions().title, show_default=True, help="The heading.")
 @click.option(
     "--method-note",
@@ -55,7 +57,7 @@ from geocity.tools.dashboard_options import MAX_VECTORS, DashboardOptions
 @click.option("--credit", default="", metavar="TEXT", help="Whose imagery it is.")
 @click.option(
     "--project",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE.qgz",
     help="Write a QGIS project of the same files too.",
 )

@@ -5,12 +5,12 @@ from pathlib import Path
 import click
 
 from geocity.cli.console import Console
-from geocity.cli.options import overwrite_option, tool_command
+from geocity.cli.options import PATH, overwrite_option, tool_command
 from geocity.tools.demo_options import HALVES
 
 
 @tool_command("demo")
-@click.argument("out", default="geocity-demo", type=click.Path(path_type=Path))
+@click.argument("out", default="geocity-demo", type=PATH)
 @click.option("--only", type=click.Choice(HALVES), help="Run one half alone.")
 @overwrite_option
 def command(console: Console, out: Path, only: str | None, overwrite: bool) -> None:

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 import click
 
 from geocity.cli.console import Console
-from geocity.cli.options import named_values, out_option, overwrite_option, tool_command
+from geocity.cli.label_options import class_field_option, class_values_option
+from geocity.cli.model_options import device_option
+from geocity.cli.options import PATH, out_option, overwrite_option, tool_command
 
 if TYPE_CHECKING:
     from geocity.tools.evaluate import Evaluation
 
-_file = click.Path(path_type=Path)
-
 
 @tool_command("evaluate")
-@click.argument("model", required=False, type=_file)
-@click.argument("chips", required=False, type=_file)
+@click.argument("model", required=False, type=PATH)
+@click.argument("chips", required=False, type=PATH)
 @out_option("the folder of tables and figures")
 @click.option(
     "--split",
@@ -26,17 +26,12 @@ _file = click.Path(path_type=Path)
     show_default=True,
     help="Which part of the chips.",
 )
-@click.option("--scene", type=_file, help="Classify this scene and compare it with --labels.")
-@click.option("--classes", type=_file, help="Compare this class raster with --labels.")
-@click.option("--labels", type=_file, help="Outlines or a classified raster: the truth.")
-@click.option("--class-field", help="Field of the outlines that holds the class.")
-@click.option(
-    "--class-values",
-    multiple=True,
-    callback=named_values,
-    help="Value and class name, e.g. 6:slum,0:ignore; other values are background.",
-)
-@click.option("--labelled-area", type=_file, help="Polygons; outside, nothing is counted.")
+@click.option("--scene", type=PATH, help="Classify this scene and compare it with --labels.")
+@click.option("--classes", type=PATH, help="Compare this class raster with --labels.")
+@click.option("--labels", type=PATH, help="Outlines or a classified raster: the truth.")
+@class_field_option
+@class_values_option
+@click.option("--labelled-area", type=PATH, help="Polygons; outside, nothing is counted.")
 @click.option(
     "--tolerance",
     "tolerance_m",
@@ -46,9 +41,7 @@ _file = click.Path(path_type=Path)
     metavar="METRES",
     help="How far a border may lie from the true one.",
 )
-@click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
-)
+@device_option
 @overwrite_option
 def command(
     console: Console,

@@ -6,15 +6,8 @@ from typing import Any
 import click
 
 from geocity.cli.console import Console
-from geocity.cli.options import (
-    named_values,
-    out_option,
-    overwrite_option,
-    seed_option,
-    tool_command,
-)
-
-_file = click.Path(path_type=Path)
+from geocity.cli.label_options import class_field_option, class_values_option
+from geocity.cli.options import PATH, out_option, overwrite_option, seed_option, tool_command
 
 
 def _shares(_context: click.Context, _option: click.Parameter, text: str) -> tuple[float, ...]:
@@ -25,12 +18,12 @@ def _shares(_context: click.Context, _option: click.Parameter, text: str) -> tup
 
 
 @tool_command("export-chips")
-@click.argument("scenes", nargs=-1, required=True, type=_file)
+@click.argument("scenes", nargs=-1, required=True, type=PATH)
 @click.option(
     "--labels",
     multiple=True,
     required=True,
-    type=_file,
+    type=PATH,
     help="Outlines or a classified raster; one for all scenes, or repeated, one a scene.",
 )
 @out_option("the folder of chips")
@@ -48,13 +41,8 @@ def _shares(_context: click.Context, _option: click.Parameter, text: str) -> tup
 @click.option(
     "--cell-size", "cell_size_m", type=float, help="Resample to pixels of so many metres."
 )
-@click.option("--class-field", help="Field of the outlines that holds the class.")
-@click.option(
-    "--class-values",
-    multiple=True,
-    callback=named_values,
-    help="Value and class name, e.g. 6:slum,0:ignore; other values are background.",
-)
+@class_field_option
+@class_values_option
 @click.option("--buffer", "buffer_m", default=0.0, help="Widen outlines by so many metres first.")
 @click.option("--all-touched", is_flag=True, help="Label every pixel that an outline touches.")
 @click.option(
@@ -62,8 +50,8 @@ def _shares(_context: click.Context, _option: click.Parameter, text: str) -> tup
     default=0.0,
     help="An outline with a smaller share than this inside a chip is unknown there.",
 )
-@click.option("--labelled-area", type=_file, help="Polygons; outside, the class is unknown.")
-@click.option("--mask", type=_file, help="Polygons; only chips wholly inside are made.")
+@click.option("--labelled-area", type=PATH, help="Polygons; outside, the class is unknown.")
+@click.option("--mask", type=PATH, help="Polygons; only chips wholly inside are made.")
 @click.option(
     "--chips",
     type=click.Choice(["with-features", "all"]),

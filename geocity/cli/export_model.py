@@ -6,11 +6,11 @@ from typing import Literal
 import click
 
 from geocity.cli.console import Console
-from geocity.cli.options import out_option, overwrite_option, tool_command
+from geocity.cli.options import PATH, out_option, overwrite_option, tool_command
 
 
 @tool_command("export-model")
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=PATH)
 @click.option(
     "--to",
     required=True,

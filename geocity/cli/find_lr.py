@@ -5,12 +5,12 @@ from typing import Any
 
 import click
 
-from geocity.cli.options import out_option, overwrite_option, tool_command
+from geocity.cli.options import PATH, out_option, overwrite_option, tool_command
 from geocity.cli.train import network_options, train_options
 
 
 @tool_command("find-lr")
-@click.argument("chips", type=click.Path(path_type=Path))
+@click.argument("chips", type=PATH)
 @out_option("the figure (.png)")
 @network_options
 @click.option("--steps", default=150, show_default=True, help="Number of mini-batches.")
@@ -24,7 +24,7 @@ def command(
 
     \b
     Example:
-      geocity find-lr geocity-demo/chips -o rate.png --encoder resnet18
+      geocity find-lr geocity-demo/chips -o rate.png
     """  # noqa: D301 - click wants the character
     from geocity.tools.find_lr import find_lr
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from geocity.cli.console import Console
-from geocity.cli.options import out_option, overwrite_option, tool_command
+from geocity.cli.options import PATH, names_by_comma, out_option, overwrite_option, tool_command
 
 if TYPE_CHECKING:
     from geocity.core.classes import ClassTable
@@ -35,10 +35,6 @@ def _range(
     return numbers
 
 
-def _names(_context: click.Context, _option: click.Parameter, value: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in value.split(",") if name.strip())
-
-
 def _classes(_context: click.Context, _option: click.Parameter, value: str) -> "ClassTable":
     """Read ``VALUE:NAME:#RRGGBB`` by comma; value and colour may be left out."""
     from geocity.core.classes import ClassTable, LandClass, default_color
@@ -61,7 +57,7 @@ def _classes(_context: click.Context, _option: click.Parameter, value: str) -> "
 
 
 @tool_command("import-model")
-@click.argument("weights", type=click.Path(path_type=Path))
+@click.argument("weights", type=PATH)
 @out_option("the model file (.geocity)")
 @click.option(
     "--architecture",
@@ -79,7 +75,11 @@ def _classes(_context: click.Context, _option: click.Parameter, value: str) -> "
     help="In the order of its outputs, by comma: background,slum or 0:background,1:slum:#e6004d.",
 )
 @click.option(
-    "--bands", required=True, callback=_names, metavar="NAMES", help="In its order, by comma."
+    "--bands",
+    required=True,
+    callback=names_by_comma,
+    metavar="NAMES",
+    help="In its order, by comma.",
 )
 @click.option(
     "--cell-size", "cell_size_m", required=True, type=float, metavar="METRES", help="Of a pixel."

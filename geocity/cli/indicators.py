@@ -6,38 +6,40 @@ from pathlib import Path
 import click
 
 from geocity.cli.console import Console
-from geocity.cli.options import date_option, out_option, overwrite_option, tool_command
+from geocity.cli.options import (
+    PATH,
+    date_option,
+    out_option,
+    overwrite_option,
+    slum_class_option,
+    tool_command,
+    unit_field_option,
+)
 
 
 @tool_command("indicators")
-@click.argument("slums", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("slums", nargs=-1, required=True, type=PATH)
 @click.option(
     "--units",
     required=True,
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Wards or other polygons with names.",
 )
 @out_option("the table (.csv, or .gpkg with the shapes of the units)")
-@click.option(
-    "--unit-field", metavar="FIELD", help="Holds the names.  [default: one called ward, name …]"
-)
-@click.option(
-    "--slum-class",
-    metavar="NAME|VALUE",
-    help="The class that means slum.  [default: the one called so, or the only one]",
-)
+@unit_field_option
+@slum_class_option
 @date_option("Date of the image, once for each SLUMS.")
 @click.option(
     "--population",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Raster of people per cell (counts, not people per km²): one for all dates, or more. "
     "A year in the name puts it to the nearest date.",
 )
 @click.option(
     "--covered",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="What the imagery shows: polygons, or the scenes themselves; one for all dates, or one "
     "each, oldest first. Class rasters say it themselves.",
 )
@@ -45,7 +47,7 @@ from geocity.cli.options import date_option, out_option, overwrite_option, tool_
     "--assessment",
     "assessments",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="assessment.json of a map: gives its slum area a 95 % interval.",
 )
 @overwrite_option

@@ -6,22 +6,21 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from geocity.cli.console import Console
-from geocity.cli.options import out_option, overwrite_option, tool_command, work_options
+from geocity.cli.options import (
+    PATH,
+    out_option,
+    overwrite_option,
+    passes_option,
+    tool_command,
+    work_options,
+)
 
 if TYPE_CHECKING:
     from geocity.engine.run import WorkOptions
 
 
-def _passes(ctx: click.Context, param: click.Parameter, value: str) -> int | Literal["stable"]:
-    if value == "stable":
-        return "stable"
-    if not value.isdecimal() or int(value) < 1:
-        raise click.BadParameter(f"{value!r} is neither a whole number from 1 on nor 'stable'.")
-    return int(value)
-
-
 @tool_command("majority-filter")
-@click.argument("classes", type=click.Path(path_type=Path))
+@click.argument("classes", type=PATH)
 @out_option("the filtered class raster (.tif)")
 @click.option(
     "--neighbors", type=click.Choice(["four", "eight"]), help="Which cells count.  [default: four]"
@@ -31,14 +30,7 @@ def _passes(ctx: click.Context, param: click.Parameter, value: str) -> int | Lit
     type=click.Choice(["majority", "half"]),
     help="How many must agree: 3 of 4 or 5 of 8, or half of them.  [default: majority]",
 )
-@click.option(
-    "--passes",
-    callback=_passes,
-    default="1",
-    metavar="N|stable",
-    show_default=True,
-    help="How many times to filter, or until nothing changes.",
-)
+@passes_option("How many times to filter, or until nothing changes.", lowest=1)
 @click.option(
     "--size",
     type=int,

@@ -1,39 +1,37 @@
 """``geocity map``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from geocity.cli.console import Console
-from geocity.cli.options import out_option, overwrite_option, tool_command, whole_work_options
+from geocity.cli.model_options import (
+    aoi_option,
+    batch_size_option,
+    device_option,
+    model_option,
+    threshold_option,
+    tile_size_option,
+)
+from geocity.cli.options import (
+    PATH,
+    out_option,
+    overwrite_option,
+    passes_option,
+    tool_command,
+    whole_work_options,
+)
 
 if TYPE_CHECKING:
     from geocity.engine.run import WorkOptions
 
 
-def _passes(ctx: click.Context, param: click.Parameter, value: str) -> int | Literal["stable"]:
-    if value == "stable":
-        return "stable"
-    if not value.isdecimal():
-        raise click.BadParameter(f"{value!r} is neither a whole number nor 'stable'.")
-    return int(value)
-
-
 @tool_command("map")
-@click.argument("scenes", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "-m", "--model", required=True, type=click.Path(path_type=Path), help="The model file."
-)
+@click.argument("scenes", nargs=-1, required=True, type=PATH)
+@model_option
 @out_option("all results (a folder)")
-@click.option(
-    "--passes",
-    callback=_passes,
-    default="1",
-    metavar="N|stable",
-    show_default=True,
-    help="Of the majority filter; 0 leaves it out.",
-)
+@passes_option("Of the majority filter; 0 leaves it out.", lowest=0)
 @click.option(
     "--min-area",
     "min_area_m2",
@@ -52,18 +50,11 @@ def _passes(ctx: click.Context, param: click.Parameter, value: str) -> int | Lit
     metavar="M2",
     help="Smallest hole to keep.",
 )
-@click.option(
-    "--threshold",
-    type=float,
-    metavar="P",
-    help="Lowest probability at which a class other than background is given.",
-)
-@click.option("--aoi", type=click.Path(path_type=Path), help="Polygons to stay within.")
-@click.option("--tile-size", type=int, metavar="PIXELS", help="Side of a tile.  [default: 1024]")
-@click.option("--batch-size", type=int, metavar="N", help="Tiles at a time.  [default: 1; CUDA 8]")
-@click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
-)
+@threshold_option
+@aoi_option
+@tile_size_option
+@batch_size_option
+@device_option
 @click.option("--title", default="", help="Title of the project and of its print page.")
 @whole_work_options
 @overwrite_option

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -15,6 +15,9 @@ from geocity.cli.recording import RecordedCommand, recorded
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
+PATH = click.Path(path_type=Path)
+"""Any file or folder: whether it is there and fits, the tools say in a sentence."""
+
 
 def out_option(description: str) -> Decorator:
     """Return the ``-o/--out`` option, which is always the result."""
@@ -22,9 +25,31 @@ def out_option(description: str) -> Decorator:
         "-o",
         "--out",
         required=True,
-        type=click.Path(path_type=Path),
+        type=PATH,
         help=f"Where to write {description}.",
     )
+
+
+def options_of(defaults: object) -> Callable[..., Decorator]:
+    """Return a function that makes the options which set the fields of a tool's options.
+
+    It takes the field's name, the help and, where it is not the field's name, the flag, then what
+    ``click.option`` takes. The default is that of the field, so that it stands in one place.
+
+    Args:
+        defaults: the tool's options as they are when nothing is chosen.
+    """
+
+    def option(field: str, description: str, flag: str = "", **settings: Any) -> Decorator:
+        default = getattr(defaults, field)
+        return click.option(
+            flag or "--" + field.replace("_", "-"),
+            field,
+            help=description,
+            **{"default": default, "show_default": default is not None, **settings},
+        )
+
+    return option
 
 
 overwrite_option: Decorator = click.option(
@@ -34,6 +59,46 @@ overwrite_option: Decorator = click.option(
 seed_option: Decorator = click.option(
     "--seed", type=int, default=0, show_default=True, help="Makes random choices repeatable."
 )
+
+
+unit_field_option: Decorator = click.option(
+    "--unit-field", metavar="FIELD", help="Holds the names.  [default: one called ward, name …]"
+)
+
+slum_class_option: Decorator = click.option(
+    "--slum-class",
+    metavar="NAME|VALUE",
+    help="The class that means slum.  [default: the one called so, or the only one]",
+)
+
+
+def passes_option(description: str, *, lowest: int) -> Decorator:
+    """Return the option that says how often the majority filter is passed over a map."""
+
+    def read(
+        _context: click.Context, _option: click.Parameter, text: str
+    ) -> int | Literal["stable"]:
+        if text == "stable":
+            return "stable"
+        if not text.isdecimal() or int(text) < lowest:
+            raise click.BadParameter(
+                f"{text!r} is neither a whole number from {lowest} on nor 'stable'."
+            )
+        return int(text)
+
+    return click.option(
+        "--passes",
+        callback=read,
+        default="1",
+        metavar="N|stable",
+        show_default=True,
+        help=description,
+    )
+
+
+def names_by_comma(_context: click.Context, _option: click.Parameter, text: str) -> tuple[str, ...]:
+    """Read names that commas separate; an option's callback."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _read_range(
@@ -118,18 +183,6 @@ def date_option(description: str, flag: str = "--date", name: str = "dates") -> 
         metavar="YYYY-MM-DD",
         help=f"{description}  [default: what they say]",
     )
-
-
-def named_values(
-    _context: click.Context, _option: click.Parameter, texts: tuple[str, ...]
-) -> dict[str, str] | None:
-    """Read ``VALUE:NAME`` pairs; an option's callback."""
-    from geocity.core.label_classes import parse_class_values
-
-    try:
-        return parse_class_values(",".join(texts)) or None
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
 
 
 def tool_command(name: str) -> Callable[[Callable[..., None]], click.Command]:

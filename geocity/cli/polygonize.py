@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from geocity.cli.console import Console
-from geocity.cli.options import out_option, overwrite_option, tool_command, work_options
+from geocity.cli.options import PATH, out_option, overwrite_option, tool_command, work_options
 
 if TYPE_CHECKING:
     from geocity.engine.run import WorkOptions
@@ -25,7 +25,7 @@ def _values(
 
 
 @tool_command("polygonize")
-@click.argument("classes", type=click.Path(path_type=Path))
+@click.argument("classes", type=PATH)
 @out_option("the polygons (.gpkg, .shp, .geojson, .fgb, .parquet)")
 @click.option(
     "--classes",
@@ -55,7 +55,7 @@ def _values(
 )
 @click.option(
     "--probability",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Probability raster of the same classification; adds prob_mean and prob_p10.",
 )
 @click.option(

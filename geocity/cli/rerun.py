@@ -7,16 +7,16 @@ import click
 
 from geocity.cli.console import Console
 from geocity.cli.endings import EXIT_REFUSED
-from geocity.cli.options import overwrite_option, tool_command
+from geocity.cli.options import PATH, overwrite_option, tool_command
 
 
 @tool_command("rerun")
-@click.argument("record", type=click.Path(path_type=Path))
+@click.argument("record", type=PATH)
 @click.option(
     "-o",
     "--out",
     "result",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Where to put the result.  [default: where it was]",
 )
 @click.option(

@@ -5,11 +5,11 @@ from pathlib import Path
 import click
 
 from geocity.cli.console import Console
-from geocity.cli.options import out_option, overwrite_option, seed_option, tool_command
+from geocity.cli.options import PATH, out_option, overwrite_option, seed_option, tool_command
 
 
 @tool_command("show-chips")
-@click.argument("chips", type=click.Path(path_type=Path))
+@click.argument("chips", type=PATH)
 @out_option("the picture (.png, .pdf or .svg)")
 @overwrite_option
 @seed_option

@@ -7,10 +7,18 @@ from typing import Any, Literal
 
 import click
 
-from geocity.cli.options import out_option, overwrite_option, tool_command
+from geocity.cli.model_options import device_option
+from geocity.cli.options import (
+    PATH,
+    options_of,
+    out_option,
+    overwrite_option,
+    seed_option,
+    tool_command,
+)
 from geocity.tools.train_options import TrainOptions
 
-_DEFAULTS = TrainOptions()
+_option = options_of(TrainOptions())
 
 
 def _rate(ctx: click.Context, param: click.Parameter, value: str) -> float | Literal["auto"]:
@@ -35,19 +43,6 @@ def train_options(values: dict[str, Any]) -> TrainOptions:
     return TrainOptions(**{name: values.pop(name) for name in names & set(values)})
 
 
-def _option(name: str, description: str, **settings: Any) -> Callable[..., Any]:
-    default = getattr(_DEFAULTS, name)
-    flag = "--" + name.replace("_", "-")
-    return click.option(
-        flag,
-        name,
-        default=default,
-        show_default=default is not None,
-        help=description,
-        **settings,
-    )
-
-
 _NETWORK = (
     _option("architecture", "Network: unet or another of segmentation-models-pytorch."),
     _option(
@@ -68,8 +63,8 @@ _NETWORK = (
     ),
     _option("batch_size", "Crops in a batch, on each device.", type=int),
     _option("crop_size", "Side of training crops in pixels; 0: about 150 m.", type=int),
-    _option("seed", "Makes random choices repeatable.", type=int),
-    _option("device", "Where to compute.", type=click.Choice(["auto", "cpu", "cuda"])),
+    seed_option,
+    device_option,
     _option(
         "precision",
         "auto: bfloat16 where the device computes it itself.",
@@ -79,16 +74,15 @@ _NETWORK = (
 
 
 @tool_command("train")
-@click.argument("chips", type=click.Path(path_type=Path))
+@click.argument("chips", type=PATH)
 @out_option("the model file (.geocity)")
 @_option("epochs", "Passes over the training chips.", type=int)
-@click.option(
-    "--lr",
-    default=str(_DEFAULTS.lr),
-    show_default=True,
+@_option(
+    "lr",
+    "Highest learning rate, or auto: find it by a test first.",
+    default=str(TrainOptions().lr),
     callback=_rate,
     metavar="auto|RATE",
-    help="Highest learning rate, or auto: find it by a test first.",
 )
 @network_options
 @_option(
@@ -102,7 +96,7 @@ _NETWORK = (
     type=int,
 )
 @_option("devices", "How many GPUs (or processes on the CPU) work together.", type=int)
-@_option("tensorboard", "Folder for a TensorBoard log.", type=click.Path(path_type=Path))
+@_option("tensorboard", "Folder for a TensorBoard log.", type=PATH)
 @click.option("--resume", is_flag=True, help="Go on after the last whole epoch of a stopped run.")
 @overwrite_option
 def command(

@@ -5,11 +5,11 @@ from pathlib import Path
 import click
 
 from geocity.cli.console import Console
-from geocity.cli.options import out_option, overwrite_option, tool_command
+from geocity.cli.options import PATH, out_option, overwrite_option, tool_command, unit_field_option
 
 
 @tool_command("estimate")
-@click.argument("sample", type=click.Path(path_type=Path))
+@click.argument("sample", type=PATH)
 @out_option("the folder with assessment.json, tables, report and figure")
 @click.option("--confidence", type=float, default=0.95, show_default=True, help="Of the intervals.")
 @click.option(
@@ -19,15 +19,13 @@ from geocity.cli.options import out_option, overwrite_option, tool_command
 )
 @click.option(
     "--units",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Wards to estimate one by one, where the sample allows: with 30 points, 2 in every class.",
 )
-@click.option(
-    "--unit-field", metavar="FIELD", help="Holds their names.  [default: one called ward, name …]"
-)
+@unit_field_option
 @click.option(
     "--classes",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="The map that the sample was drawn from; needed for --units.",
 )
 @overwrite_option

@@ -6,7 +6,7 @@ from typing import Literal, TypeVar
 import click
 
 from geocity.cli.console import Console
-from geocity.cli.options import out_option, overwrite_option, seed_option, tool_command
+from geocity.cli.options import PATH, out_option, overwrite_option, seed_option, tool_command
 
 Number = TypeVar("Number", int, float)
 
@@ -37,7 +37,7 @@ def _counts(
 
 
 @tool_command("sample")
-@click.argument("classes", type=click.Path(path_type=Path))
+@click.argument("classes", type=PATH)
 @out_option("the sample (.gpkg, with a form for QGIS inside)")
 @click.option(
     "--standard-error",

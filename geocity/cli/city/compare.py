@@ -6,7 +6,15 @@ from typing import Any
 import click
 
 from geocity.cli.console import Console
-from geocity.cli.options import out_option, overwrite_option, seed_option, tool_command
+from geocity.cli.model_options import device_option
+from geocity.cli.options import (
+    PATH,
+    options_of,
+    out_option,
+    overwrite_option,
+    seed_option,
+    tool_command,
+)
 from geocity.tools.city.compare_options import (
     LINKAGE_NAMES,
     MEASURE_NAMES,
@@ -14,17 +22,16 @@ from geocity.tools.city.compare_options import (
     CompareOptions,
 )
 
-_file = click.Path(path_type=Path)
-_DEFAULTS = CompareOptions()
+_option = options_of(CompareOptions())
 
 
 @tool_command("compare")
-@click.argument("model", type=_file)
-@click.argument("cities", type=_file)
+@click.argument("model", type=PATH)
+@click.argument("cities", type=PATH)
 @out_option("the folder of the page, tables and figures")
 @click.option(
     "--place",
-    type=_file,
+    type=PATH,
     metavar="CITIES",
     help="Another city folder: place its cities, which the model never saw, among the others.",
 )
@@ -34,63 +41,27 @@ _DEFAULTS = CompareOptions()
     help="A site (city/site) or image (city/site/name): list the districts of other cities most "
     "like it.",
 )
-@click.option(
-    "--split",
-    type=click.Choice(SPLITS),
-    default=_DEFAULTS.split,
-    show_default=True,
-    help="Which part of the cities; test is held out.",
-)
+@_option("split", "Which part of the cities; test is held out.", type=click.Choice(SPLITS))
 @click.option("--fold", type=int, help="Which fold; that of the model by default.")
-@click.option(
-    "--measure",
+@_option(
+    "measure",
+    "What the tree and the nearest cities go by; tables hold both.",
     type=click.Choice(MEASURE_NAMES),
-    default=_DEFAULTS.measure,
-    show_default=True,
-    help="What the tree and the nearest cities go by; tables hold both.",
 )
-@click.option(
-    "--linkage",
-    type=click.Choice(LINKAGE_NAMES),
-    default=_DEFAULTS.linkage,
-    show_default=True,
-    help="How the tree joins cities.",
-)
-@click.option(
-    "--patches",
-    type=int,
-    default=_DEFAULTS.patches,
-    show_default=True,
-    help="Patches of each city, drawn evenly over its sites.",
-)
-@click.option(
-    "--nearest",
-    type=int,
-    default=_DEFAULTS.nearest,
-    show_default=True,
-    help="How many near cities or districts are listed.",
-)
-@click.option(
-    "--near",
+@_option("linkage", "How the tree joins cities.", type=click.Choice(LINKAGE_NAMES))
+@_option("patches", "Patches of each city, drawn evenly over its sites.", type=int)
+@_option("nearest", "How many near cities or districts are listed.", type=int)
+@_option(
     "near_m",
+    "Patches nearer than this do not count as found, where places are known.",
+    "--near",
     type=float,
-    default=_DEFAULTS.near_m,
-    show_default=True,
     metavar="METRES",
-    help="Patches nearer than this do not count as found, where places are known.",
 )
-@click.option(
-    "--draws",
-    type=int,
-    default=_DEFAULTS.draws,
-    show_default=True,
-    help="How often sites are drawn anew for intervals and support.",
-)
+@_option("draws", "How often sites are drawn anew for intervals and support.", type=int)
 @seed_option
-@click.option("--batch-size", type=int, default=_DEFAULTS.batch_size, show_default=True)
-@click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
-)
+@_option("batch_size", "Patches at once.", type=int)
+@device_option
 @overwrite_option
 def command(
     console: Console,

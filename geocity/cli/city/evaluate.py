@@ -6,66 +6,41 @@ from typing import Any
 import click
 
 from geocity.cli.console import Console
-from geocity.cli.options import out_option, overwrite_option, seed_option, tool_command
+from geocity.cli.model_options import device_option
+from geocity.cli.options import (
+    PATH,
+    options_of,
+    out_option,
+    overwrite_option,
+    seed_option,
+    tool_command,
+)
 from geocity.tools.city.evaluate_options import CityEvaluateOptions
 
-_file = click.Path(path_type=Path)
-_DEFAULTS = CityEvaluateOptions()
+_option = options_of(CityEvaluateOptions())
 
 
 @tool_command("evaluate")
-@click.argument("model", type=_file)
-@click.argument("cities", type=_file)
+@click.argument("model", type=PATH)
+@click.argument("cities", type=PATH)
 @out_option("the folder of tables and figures")
-@click.option(
-    "--split",
-    type=click.Choice(["test", "val", "train"]),
-    default=_DEFAULTS.split,
-    show_default=True,
-    help="Which part of the cities.",
-)
+@_option("split", "Which part of the cities.", type=click.Choice(["test", "val", "train"]))
 @click.option("--fold", type=int, help="Which fold; that of the model by default.")
 @click.option(
     "--write-calibrated",
-    type=_file,
+    type=PATH,
     metavar="MODEL",
     help="Also write a copy of the model that carries temperature, sets and thresholds.",
 )
-@click.option(
-    "--coverage",
-    type=float,
-    default=_DEFAULTS.coverage,
-    show_default=True,
-    metavar="SHARE",
-    help="How often a set of cities shall hold the truth.",
+@_option("coverage", "How often a set of cities shall hold the truth.", type=float, metavar="SHARE")
+@_option(
+    "acceptance", "How many of the known patches shall pass as known.", type=float, metavar="SHARE"
 )
-@click.option(
-    "--acceptance",
-    type=float,
-    default=_DEFAULTS.acceptance,
-    show_default=True,
-    metavar="SHARE",
-    help="How many of the known patches shall pass as known.",
-)
-@click.option(
-    "--audit-patches",
-    type=int,
-    default=_DEFAULTS.audit_patches,
-    show_default=True,
-    help="Patches for the cue audit; 0 leaves it out.",
-)
-@click.option(
-    "--draws",
-    type=int,
-    default=_DEFAULTS.draws,
-    show_default=True,
-    help="How often sites and images are drawn anew for the intervals.",
-)
+@_option("audit_patches", "Patches for the cue audit; 0 leaves it out.", type=int)
+@_option("draws", "How often sites and images are drawn anew for the intervals.", type=int)
 @seed_option
-@click.option("--batch-size", type=int, default=_DEFAULTS.batch_size, show_default=True)
-@click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
-)
+@_option("batch_size", "Patches at once.", type=int)
+@device_option
 @overwrite_option
 def command(
     console: Console,

@@ -5,38 +5,38 @@ from pathlib import Path
 import click
 
 from geocity.cli.console import Console
-from geocity.cli.options import out_option, overwrite_option, seed_option, tool_command
+from geocity.cli.model_options import device_option
+from geocity.cli.options import (
+    PATH,
+    names_by_comma,
+    options_of,
+    out_option,
+    overwrite_option,
+    seed_option,
+    tool_command,
+)
 from geocity.tools.city.explain_options import METHODS, SPLITS, STARTS, ExplainOptions
 
-_DEFAULTS = ExplainOptions()
-_file = click.Path(path_type=Path)
-
-
-def _names(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, ...]:
-    """Read names by comma."""
-    return tuple(name.strip() for name in value.split(",") if name.strip())
+_option = options_of(ExplainOptions())
 
 
 @tool_command("explain")
-@click.argument("model", type=_file)
-@click.argument("cities", required=False, type=_file)
+@click.argument("model", type=PATH)
+@click.argument("cities", required=False, type=PATH)
 @click.option(
-    "--image", "images", multiple=True, type=_file, help="Explain this image; may be repeated."
+    "--image", "images", multiple=True, type=PATH, help="Explain this image; may be repeated."
 )
 @out_option("the folder of sheets, maps and tables")
-@click.option(
-    "--layers",
-    default=",".join(_DEFAULTS.layers),
-    show_default=True,
-    callback=_names,
-    help="Stages of a ResNet, or names of a network's modules, by comma.",
+@_option(
+    "layers",
+    "Stages of a ResNet, or names of a network's modules, by comma.",
+    default=",".join(ExplainOptions().layers),
+    callback=names_by_comma,
 )
-@click.option(
-    "--method",
+@_option(
+    "method",
+    "How maps are made; all but the first need pytorch-grad-cam.",
     type=click.Choice(METHODS),
-    default=_DEFAULTS.method,
-    show_default=True,
-    help="How maps are made; all but the first need pytorch-grad-cam.",
 )
 @click.option(
     "--compare",
@@ -44,67 +44,38 @@ def _names(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str,
     type=click.Choice(METHODS),
     help="Draw and measure this method beside it; may be repeated.",
 )
-@click.option(
-    "--start",
+@_option(
+    "start",
+    "Start of the relevance; upstream, as published, is nearly blind to the city.",
     type=click.Choice(STARTS),
-    default=_DEFAULTS.start,
-    show_default=True,
-    help="Start of the relevance; upstream, as published, is nearly blind to the city.",
 )
 @click.option(
     "--target",
     metavar="CITY",
     help="City to explain, by code or name, or: predicted.  [default: each patch's own city]",
 )
-@click.option(
-    "--split",
-    type=click.Choice(SPLITS),
-    default=_DEFAULTS.split,
-    show_default=True,
-    help="Which patches of the city folder.",
-)
+@_option("split", "Which patches of the city folder.", type=click.Choice(SPLITS))
 @click.option("--fold", type=int, metavar="N", help="Of the split.  [default: the model's]")
-@click.option(
-    "--patches",
-    type=int,
-    default=_DEFAULTS.patches,
-    show_default=True,
-    metavar="N",
-    help="Patches drawn from each city.",
-)
-@click.option(
-    "--measure",
+@_option("patches", "Patches drawn from each city.", type=int, metavar="N")
+@_option(
     "measured",
+    "Patches on which the maps are measured; 0 for none.",
+    "--measure",
     type=int,
-    default=_DEFAULTS.measured,
-    show_default=True,
     metavar="N",
-    help="Patches on which the maps are measured; 0 for none.",
 )
-@click.option(
-    "--steps",
-    type=int,
-    default=_DEFAULTS.steps,
-    show_default=True,
-    metavar="N",
-    help="Points of the deletion and insertion curves.",
-)
+@_option("steps", "Points of the deletion and insertion curves.", type=int, metavar="N")
 @click.option(
     "--classes",
     multiple=True,
-    type=_file,
+    type=PATH,
     help="Class raster of the ground, to say what is salient; may be repeated.",
 )
-@click.option("--polygons", type=_file, help="Or polygons of the ground.")
+@click.option("--polygons", type=PATH, help="Or polygons of the ground.")
 @click.option("--class-field", help="Field of the polygons that holds their kind.")
 @seed_option
-@click.option(
-    "--batch-size", type=int, default=_DEFAULTS.batch_size, show_default=True, metavar="N",
-    help="Patches at once.",
-)  # fmt: skip
-@click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
-)
+@_option("batch_size", "Patches at once.", type=int, metavar="N")
+@device_option
 @overwrite_option
 def command(
     console: Console,

@@ -6,20 +6,20 @@ from typing import Any
 import click
 
 from geocity.cli.console import Console
-from geocity.cli.options import overwrite_option, tool_command
+from geocity.cli.model_options import device_option
+from geocity.cli.options import PATH, options_of, overwrite_option, tool_command
 from geocity.tools.city.identify_options import IdentifyOptions
 
-_file = click.Path(path_type=Path)
-_DEFAULTS = IdentifyOptions()
+_option = options_of(IdentifyOptions())
 
 
 @tool_command("identify")
-@click.argument("images", required=True, nargs=-1, type=_file)
-@click.option("-m", "--model", required=True, type=_file, help="A city model.")
+@click.argument("images", required=True, nargs=-1, type=PATH)
+@click.option("-m", "--model", required=True, type=PATH, help="A city model.")
 @click.option(
     "-o",
     "--out",
-    type=_file,
+    type=PATH,
     help="Folder for the answers, and for a map of each georeferenced image.",
 )
 @click.option(
@@ -34,18 +34,14 @@ _DEFAULTS = IdentifyOptions()
     metavar="METRES",
     help="Side of a pixel of images without georeference.",
 )
-@click.option(
-    "--overlap",
+@_option(
+    "overlap",
+    "By how much patches overlap; the map has one cell a step.",
     type=float,
-    default=_DEFAULTS.overlap,
-    show_default=True,
     metavar="SHARE",
-    help="By how much patches overlap; the map has one cell a step.",
 )
-@click.option("--batch-size", type=int, default=_DEFAULTS.batch_size, show_default=True)
-@click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
-)
+@_option("batch_size", "Patches at once.", type=int)
+@device_option
 @click.option("--json", "as_json", is_flag=True, help="Print the answers as one JSON object.")
 @overwrite_option
 def command(

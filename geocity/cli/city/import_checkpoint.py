@@ -5,15 +5,15 @@ from typing import Any
 
 import click
 
-from geocity.cli.options import out_option, overwrite_option, tool_command
+from geocity.cli.options import PATH, out_option, overwrite_option, tool_command
 
 
 @tool_command("import")
-@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("checkpoint", type=PATH)
 @out_option("the model file (.geocity)")
 @click.option(
     "--cities",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="City folder whose cities, in order, are its outputs.  [default: DL-SLICER's 45]",
 )
 @overwrite_option

@@ -6,37 +6,30 @@ from typing import Any
 import click
 
 from geocity.cli.console import Console
-from geocity.cli.options import out_option, overwrite_option, seed_option, tool_command
+from geocity.cli.options import (
+    PATH,
+    options_of,
+    out_option,
+    overwrite_option,
+    seed_option,
+    tool_command,
+)
 from geocity.tools.city.prepare_options import CELL_SIZE_M, CHECKS, LAYOUTS, SPLITS, PrepareOptions
 
-_DEFAULT = PrepareOptions()
+_option = options_of(PrepareOptions())
 
 
 @tool_command("prepare")
-@click.argument("raw", type=click.Path(path_type=Path))
+@click.argument("raw", type=PATH)
 @out_option("the city folder")
-@click.option(
-    "--patch-m",
-    type=float,
-    default=_DEFAULT.patch_m,
-    show_default=True,
-    metavar="M",
-    help="Side of a patch on the ground, in metres.",
-)
+@_option("patch_m", "Side of a patch on the ground, in metres.", type=float, metavar="M")
 @click.option(
     "--patch-px",
     type=int,
     metavar="PIXELS",
     help="Side of a patch in pixels instead; all images must have one cell size then.",
 )
-@click.option(
-    "--overlap",
-    type=float,
-    default=_DEFAULT.overlap,
-    show_default=True,
-    metavar="SHARE",
-    help="How much of a patch the next one repeats.",
-)
+@_option("overlap", "How much of a patch the next one repeats.", type=float, metavar="SHARE")
 @click.option(
     "--cell-size",
     "cell_size_m",
@@ -46,52 +39,40 @@ _DEFAULT = PrepareOptions()
     metavar="M",
     help="Metres per pixel of images without georeference.",
 )
-@click.option(
-    "--layout",
+@_option(
+    "layout",
+    "What the folders mean. An image in the place of a site's folder is a site by itself.",
     type=click.Choice(LAYOUTS),
-    default=_DEFAULT.layout,
-    show_default=True,
-    help="What the folders mean. An image in the place of a site's folder is a site by itself.",
 )
 @click.option("--crs", metavar="EPSG:N", help="Of world files, and of bounds that name none.")
 @click.option(
     "--bounds",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="CSV",
     help="Where images lie: image, west, south, east, north, crs.",
 )
 @click.option(
     "--dates",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="CSV",
     help="When images, sites or cities were taken: image, date.",
 )
-@click.option(
-    "--split",
-    type=click.Choice(SPLITS),
-    default=_DEFAULT.split,
-    show_default=True,
-    help="Hold out whole sites, sites and a date, or halve each last site as DL-SLICER does; auto "
+@_option(
+    "split",
+    "Hold out whole sites, sites and a date, or halve each last site as DL-SLICER does; auto "
     "takes dates where every city has two.",
+    type=click.Choice(SPLITS),
 )
 @click.option(
     "--hold-out-date",
     metavar="DATE",
     help="The date for the test: 2018, 2018-05 or 2018-05-21.  [default: each city's latest]",
 )
-@click.option(
-    "--folds",
-    type=int,
-    default=_DEFAULT.folds,
-    show_default=True,
-    help="Rotate the sites through the parts so many times.",
-)
-@click.option(
-    "--check",
+@_option("folds", "Rotate the sites through the parts so many times.", type=int)
+@_option(
+    "check",
+    "Look for broken images by their ends, or decode every pixel.",
     type=click.Choice(CHECKS),
-    default=_DEFAULT.check,
-    show_default=True,
-    help="Look for broken images by their ends, or decode every pixel.",
 )
 @click.option("--write-patches", is_flag=True, help="Also write every patch as a file.")
 @seed_option

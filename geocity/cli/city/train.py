@@ -1,6 +1,5 @@
 """`geocity city train`: a network that names cities."""
 
-from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,15 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from geocity.cli.options import out_option, overwrite_option, tool_command
+from geocity.cli.model_options import device_option
+from geocity.cli.options import (
+    PATH,
+    options_of,
+    out_option,
+    overwrite_option,
+    seed_option,
+    tool_command,
+)
 from geocity.tools.city.train_options import (
     AUGMENTS,
     NORMALISATIONS,
@@ -17,16 +24,7 @@ from geocity.tools.city.train_options import (
     CityTrainOptions,
 )
 
-_DEFAULTS = CityTrainOptions()
-
-
-def _option(name: str, description: str, **settings: Any) -> Callable[..., Any]:
-    default = getattr(_DEFAULTS, name)
-    flag = "--" + name.replace("_", "-")
-    shown = default is not None
-    return click.option(
-        flag, name, default=default, show_default=shown, help=description, **settings
-    )
+_option = options_of(CityTrainOptions())
 
 
 def _chosen(preset: str, values: dict[str, Any]) -> CityTrainOptions:
@@ -41,7 +39,7 @@ def _chosen(preset: str, values: dict[str, Any]) -> CityTrainOptions:
 
 
 @tool_command("train")
-@click.argument("cities", type=click.Path(path_type=Path))
+@click.argument("cities", type=PATH)
 @out_option("the model file (.geocity)")
 @click.option(
     "--preset",
@@ -73,15 +71,15 @@ def _chosen(preset: str, values: dict[str, Any]) -> CityTrainOptions:
 )
 @_option("monitor", "What chooses the best epoch.", type=click.Choice(["accuracy", "loss"]))
 @_option("patience", "Stop after so many epochs without improvement; 0: never.", type=int)
-@_option("seed", "Makes random choices repeatable.", type=int)
-@_option("device", "Where to compute.", type=click.Choice(["auto", "cpu", "cuda"]))
+@seed_option
+@device_option
 @_option("devices", "How many GPUs (or processes on the CPU) work together.", type=int)
 @_option(
     "precision",
     "auto: bfloat16 where the device computes it itself.",
     type=click.Choice(["auto", "32", "bf16", "16"]),
 )
-@_option("tensorboard", "Folder for a TensorBoard log.", type=click.Path(path_type=Path))
+@_option("tensorboard", "Folder for a TensorBoard log.", type=PATH)
 @click.option(
     "--baseline",
     is_flag=True,
