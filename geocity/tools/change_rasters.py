@@ -4,35 +4,30 @@ import contextlib
 import datetime
 import functools
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
 from geocity.core.areas import GroundMeasure
-from geocity.core.change_cells import CHANGE_CLASSES, GROWTH, LOSS, PERSISTENT
+from geocity.core.change_cells import CHANGE_CLASSES, GROWTH, LOSS
 from geocity.core.grid import Window
 from geocity.core.image_shift import ReadGrey
-from geocity.core.raster_change import ChangePatches, ChangeRules, ComparedCells
-from geocity.core.settlement_history import DatedSettlements, identities_of, settlement_history
+from geocity.core.raster_change import ChangeRules
+from geocity.core.settlement_history import settlement_history
 from geocity.core.slum_classes import choose_slum_class
 from geocity.engine.finish import counts_of, pieces_of
 from geocity.engine.plan import Part, plan_parts
 from geocity.engine.store import PartStore
 from geocity.errors import ClassTableError
-from geocity.io.change_batches import change_batch, common_area_batch, gone_batch, settlement_batch
 from geocity.io.change_layers import ChangeLayers, ChangePair
 from geocity.io.class_rasters import ClassRaster, open_class_raster
-from geocity.io.feature_tables import FeatureTable
 from geocity.io.gdal_cache import class_cache_bytes, limited_cache
 from geocity.io.history import history, origin, with_step
 from geocity.io.image_shifts import MeasuredShift, measure_shifts
 from geocity.io.part_rasters import class_raster_of_parts, write_vrt
 from geocity.io.raster_dates import DatesPlan, tell_common
-from geocity.io.vector_layers import Batch
 from geocity.tools.change_joining import first_pieces, joined_surveys
 from geocity.tools.change_options import ChangeOptions
 from geocity.tools.change_parts import (
@@ -42,33 +37,10 @@ from geocity.tools.change_parts import (
     OutlineJob,
     date_name,
 )
+from geocity.tools.change_raster_layers import KINDS, OutlinedBands, OutlinedChange, PaintedPair
 from geocity.tools.clean_parts import decision_files, save_decision
 from geocity.tools.polygon_bands import band_parts
 from geocity.tools.results_in_parts import Crew
-
-_KINDS = {"growth": GROWTH, "loss": LOSS, "persistent": PERSISTENT}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Pair:
-    """A pair of dates compared."""
-
-    cells: ComparedCells
-    patches: ChangePatches
-    store: PartStore
-    outlines: "_Outlines"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Outlines:
-    """Traced bands, to be joined as often as they are read."""
-
-    job: OutlineJob
-    bands: tuple[Part, ...]
-    store: PartStore
-
-    def __iter__(self) -> Iterator[FeatureTable]:
-        return self.job.outlines(self.bands, self.store)
 
 
 class RasterComparison:
@@ -121,11 +93,11 @@ class RasterComparison:
 
     def _outlines(
         self, name: str, raster: Path, values: tuple[int, ...], title: str
-    ) -> "_Outlines":
+    ) -> OutlinedBands:
         job = OutlineJob(raster, self._plan.grid, values, title)
-        return _Outlines(job, self._bands, self._crew.run(name, job, self._bands))
+        return OutlinedBands(job, self._bands, self._crew.run(name, job, self._bands))
 
-    def _paint(self, survey: PartStore, index: int) -> _Pair:
+    def _paint(self, survey: PartStore, index: int) -> PaintedPair:
         """Make the change raster of a pair of dates, in parts, and trace it."""
         cells, patches = self._found.pairs[index]
         new = patches.classes_of_pieces()
@@ -136,8 +108,8 @@ class RasterComparison:
         job = ChangePainting(survey, self._plan.grid, index, *files)
         store = self._crew.run(f"change_{index}", job, self.parts)
         raster = self._show(store, CHANGE)
-        kinds = tuple(sorted(_KINDS.values()))
-        return _Pair(
+        kinds = tuple(sorted(KINDS.values()))
+        return PaintedPair(
             cells, patches, store, self._outlines(f"outlines_{index}", raster, kinds, "change")
         )
 
@@ -167,7 +139,7 @@ class RasterComparison:
             for index, (pair, shift) in enumerate(zip(self._pairs, shifts, strict=True))
         ]
 
-    def _figures(self, index: int, pair: _Pair, shift: MeasuredShift | None) -> ChangePair:
+    def _figures(self, index: int, pair: PaintedPair, shift: MeasuredShift | None) -> ChangePair:
         cells, patches = pair.cells, pair.patches
         grid = self._plan.grid
         return ChangePair(
@@ -200,12 +172,18 @@ class RasterComparison:
 
     def layers(self, figures: Sequence[ChangePair], step: str) -> ChangeLayers:
         """Return the layers to write; what crosses bands is joined while they are written."""
-        batches: dict[str, Iterable[Batch]] = {kind: self._change_batches(kind) for kind in _KINDS}
-        batches["settlements"] = self._settlement_batches()
-        batches["common_area"] = self._common_area_batches()
+        outlined = OutlinedChange(
+            tuple(self._dates),
+            tuple(self._pairs),
+            tuple(self._history),
+            self._found.settlements,
+            tuple(self._slums),
+            self._common,
+            self._found.common_m2,
+        )
         told = [line for tags in self._plan.tags for line in (*origin(tags), *history(tags))]
         steps = (*dict.fromkeys(told), step)
-        return ChangeLayers(self._plan.grid.crs, batches, figures, True, steps)
+        return ChangeLayers(self._plan.grid.crs, outlined.batches(), figures, True, steps)
 
     def write_rasters(
         self, outs: Sequence[Path], step: str, stack: contextlib.ExitStack, *, overwrite: bool
@@ -227,59 +205,6 @@ class RasterComparison:
                     tags=tags,
                 )
             )
-
-    def _change_batches(self, kind: str) -> Iterator[Batch]:
-        dates = itertools.pairwise(self._dates)
-        for pair, (former, latter), when in zip(
-            self._pairs, itertools.pairwise(self._history), dates, strict=True
-        ):
-            table = pair.patches.table
-            for traced in pair.outlines:
-                outlines = traced.take(traced.columns["values"] == _KINDS[kind])
-                if not len(outlines):
-                    continue
-                patches = table.at(outlines.columns["first"])
-                before, after = pair.patches.before[patches], pair.patches.after[patches]
-                identities = identities_of(before, after, former, latter)
-                yield change_batch(kind, outlines.wkb, table.area_m2[patches], when, identities)
-
-    def _settlement_batches(self) -> Iterator[Batch]:
-        for index, date in enumerate(self._dates):
-            yield from self._settlements_on(index, self._history[index], date)
-            if index:
-                yield from self._gone_on(index, date)
-
-    def _settlements_on(
-        self, index: int, settlements: DatedSettlements, date: datetime.date
-    ) -> Iterator[Batch]:
-        table = self._found.settlements[index]
-        for outlines in self._slums[index]:
-            if len(outlines):
-                places = table.at(outlines.columns["first"]) - 1
-                n_px = outlines.columns["n_px"]
-                yield settlement_batch(outlines.wkb, places, settlements, date, n_px)
-
-    def _gone_on(self, index: int, date: datetime.date) -> Iterator[Batch]:
-        gone, former = self._history[index].gone, self._history[index - 1]
-        table = self._found.settlements[index - 1]
-        if not len(gone):
-            return
-        for traced in self._slums[index - 1]:
-            places = table.at(traced.columns["first"]) - 1
-            lost = np.isin(places, gone)
-            if lost.any():
-                yield gone_batch(
-                    traced.take(lost).wkb, places[lost], former, date, with_pixels=True
-                )
-
-    def _common_area_batches(self) -> Iterator[Batch]:
-        parts = [
-            polygon
-            for outlines in self._common
-            for polygon in shapely.from_wkb(outlines.wkb.to_numpy(zero_copy_only=False))
-        ]
-        for dates in itertools.pairwise(self._dates):
-            yield common_area_batch(shapely.MultiPolygon(parts), dates, self._found.common_m2)
 
 
 _KEPT_TAGS = ("GEOCITY_HISTORY", "GEOCITY_MODEL", "GEOCITY_MODEL_SHA256", "GEOCITY_VERSION")
