@@ -29,18 +29,29 @@ def answer(question: Callable[[], T], version: str) -> T:
         return question()
 
 
-def compute(job: Job, store: PartStore, span: Span, version: str) -> None:
+def compute(
+    job: Job, store: PartStore, span: Span, version: str, wanted: Callable[[], bool]
+) -> None:
     """Compute a span in a worker; what a former try has saved is not done again.
 
+    Args:
+        job: the work.
+        store: where its parts are kept.
+        span: what to compute of it.
+        version: of geocity, of whoever asks.
+        wanted: tells, after each part, whether anybody still waits for the span.
+
     Raises:
-        WorkError: if the worker has another geocity than whoever asks.
+        WorkError: if the worker has another geocity than whoever asks, or nobody waits any more.
         GeocityError: as the job raises it.
     """
     _refuse_other_geocity(version)
     with _one_at_a_time:
         for rest in spans(store.missing(span)):
             for _ in job.run(rest, store, silent):
-                pass
+                if not wanted():
+                    # An error, so that no one takes the span for done.
+                    raise WorkError("Nobody waits for this span any more.")
 
 
 def _refuse_other_geocity(version: str) -> None:

@@ -125,10 +125,10 @@ class DaskCluster:
             )
 
     def stop(self) -> None:
-        """Do nothing: tasks were dropped when the work ended; those that run end on their own."""
+        """Do nothing: tasks were dropped when the work ended; those that run end their part."""
 
     def drop(self, futures: list[Any]) -> None:
-        """Forget tasks; those that run already end on their own."""
+        """Forget tasks; those that run already end their part."""
         if self.client.status == "running":
             self.client.cancel(futures)
 
@@ -196,6 +196,7 @@ class _Round:
             self._work.store,
             span,
             geocity.__version__,
+            _still_wanted,
             pure=False,
             retries=_RETRIES,
             resources=self._resources,
@@ -259,6 +260,15 @@ class _Round:
                     "from here; all machines must share this folder under the same name."
                 )
             time.sleep(_LOOK_S)
+
+
+def _still_wanted() -> bool:
+    """Tell, within a task, whether it was cancelled since: by hand, or because its client died."""
+    from distributed import get_worker
+
+    worker: Any = get_worker()
+    task = worker.state.tasks.get(worker.get_current_task())
+    return task is not None and task.state != "cancelled"
 
 
 def _refuse_other_versions(found: dict[str, Any], who: str) -> None:

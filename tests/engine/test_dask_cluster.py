@@ -168,6 +168,23 @@ def test_an_error_on_the_cluster_is_the_error_of_the_run(cluster, store, notes):
         run_parts(ToyJob(notes, fails_at=NAMES[12]), PARTS, store, work=on(cluster))
 
 
+def test_what_nobody_waits_for_ends_with_its_part(cluster, store, notes, monkeypatch):
+    monkeypatch.setattr(dask_cluster, "_SPANS_PER_WORKER", 1)
+
+    def interrupt(done, total, stage):
+        if done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_parts(ToyJob(notes, 0.4), PARTS, store, work=on(cluster), progress=interrupt)
+    time.sleep(1.5)
+    begun = computed(notes)
+    assert 1 <= len(begun) < len(PARTS) / 2
+    time.sleep(1)
+    assert computed(notes) == begun
+    assert {part.name for part in PARTS} - {p.name for p in store.missing(PARTS)} == set(begun)
+
+
 def test_another_version_is_refused_at_the_start(cluster, store, notes, monkeypatch):
     job = ToyJob(notes)
     monkeypatch.setattr(geocity, "__version__", "9.9")
