@@ -5,8 +5,10 @@ model of one kind that is handed to a command of the other is recognised before 
 """
 
 import json
+import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import Field
+from typing import Any, ClassVar, Protocol
 
 FORMAT_VERSION = 1
 """Version of the model file that this release writes; older ones are read, newer ones refused."""
@@ -18,8 +20,78 @@ CITY = "city"
 """Kind of a model that names the city of a patch."""
 
 DTYPES = ("uint8", "uint16", "int16", "uint32", "int32", "float32", "float64")
+_MAX_BANDS = 1024
 
 Parsers = Mapping[str, Callable[[object], Any]]
+
+
+class Contract(Protocol):
+    """What the contracts of all kinds say: which pixels a network takes, and whose weights."""
+
+    # They are dataclasses, so that `dataclasses.replace` can fill in the hash.
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Names of the bands in the order in which the network takes them."""
+        ...
+
+    @property
+    def dtype(self) -> str:
+        """Number type of the pixels."""
+        ...
+
+    @property
+    def value_range(self) -> tuple[float, float]:
+        """Lowest and highest pixel value."""
+        ...
+
+    @property
+    def mean(self) -> tuple[float, ...]:
+        """Mean per band of the scaled pixels."""
+        ...
+
+    @property
+    def std(self) -> tuple[float, ...]:
+        """Standard deviation per band of the scaled pixels."""
+        ...
+
+    @property
+    def temperature(self) -> float:
+        """What logits are divided by."""
+        ...
+
+    @property
+    def weights_sha256(self) -> str:
+        """SHA-256 of the weights member, in hexadecimal."""
+        ...
+
+    def to_json(self) -> str:
+        """Return the contract as readable JSON."""
+        ...
+
+
+def check_pixels(contract: Contract) -> None:
+    """Check what a contract says about the pixels that its network takes, and its temperature.
+
+    Raises:
+        ValueError: if something cannot be, or bands and their numbers do not match.
+    """
+    if contract.dtype not in DTYPES:
+        raise ValueError(f"dtype {contract.dtype!r} is not one of {', '.join(DTYPES)}")
+    if not 1 <= len(contract.bands) <= _MAX_BANDS:
+        raise ValueError(f"a model needs 1 to {_MAX_BANDS} bands, got {len(contract.bands)}")
+    for name, values in (("mean", contract.mean), ("std", contract.std)):
+        if len(values) != len(contract.bands):
+            raise ValueError(f"{name} needs one number per band ({len(contract.bands)})")
+    if not all(map(math.isfinite, (*contract.mean, *contract.std, *contract.value_range))):
+        raise ValueError("normalisation and value range must be finite numbers")
+    if any(s <= 0 for s in contract.std):
+        raise ValueError("std must be above 0")
+    if contract.value_range[0] > contract.value_range[1]:
+        raise ValueError(f"value range {contract.value_range} is upside down")
+    if not 0 < contract.temperature < math.inf:
+        raise ValueError(f"temperature must be above 0, got {contract.temperature}")
 
 
 def write_document(kind: str, values: Mapping[str, Any], notes: Mapping[str, str]) -> str:

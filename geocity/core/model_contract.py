@@ -8,10 +8,10 @@ from typing import Any
 
 from geocity.core.classes import NODATA, ClassTable
 from geocity.core.contract_fields import (
-    DTYPES,
     FORMAT_VERSION,
     SLUMS,
     Parsers,
+    check_pixels,
     items,
     mapping,
     number,
@@ -97,6 +97,7 @@ class ModelContract:
     weights_sha256: str = ""
 
     def __post_init__(self) -> None:
+        check_pixels(self)
         _check_network(self)
         _check_numbers(self)
 
@@ -126,30 +127,16 @@ class ModelContract:
 def _check_network(contract: ModelContract) -> None:
     if not contract.architecture or not contract.encoder:
         raise ValueError("architecture and encoder must be named")
-    if contract.dtype not in DTYPES:
-        raise ValueError(f"dtype {contract.dtype!r} is not one of {', '.join(DTYPES)}")
-    if not 1 <= len(contract.bands) <= 1024:
-        raise ValueError(f"a model needs 1 to 1024 bands, got {len(contract.bands)}")
-    for name in ("mean", "std"):
-        if len(getattr(contract, name)) != len(contract.bands):
-            raise ValueError(f"{name} needs one number per band ({len(contract.bands)})")
     thresholds = contract.thresholds
     if thresholds is not None and len(thresholds) != len(contract.classes):
         raise ValueError(f"thresholds need one number per class ({len(contract.classes)})")
 
 
 def _check_numbers(contract: ModelContract) -> None:
-    numbers = (*contract.mean, *contract.std, *contract.value_range, contract.scale)
-    if not all(math.isfinite(n) for n in numbers):
-        raise ValueError("normalisation and value range must be finite numbers")
-    if contract.scale <= 0 or any(s <= 0 for s in contract.std):
-        raise ValueError("scale and std must be above 0")
-    if contract.value_range[0] > contract.value_range[1]:
-        raise ValueError(f"value range {contract.value_range} is upside down")
+    if not 0 < contract.scale < math.inf:
+        raise ValueError(f"scale must be above 0, got {contract.scale}")
     if not 0 < contract.cell_size_m < math.inf:
         raise ValueError(f"cell size must be above 0 m, got {contract.cell_size_m}")
-    if not 0 < contract.temperature < math.inf:
-        raise ValueError(f"temperature must be above 0, got {contract.temperature}")
     if any(not 0 <= t <= 1 for t in contract.thresholds or ()):
         raise ValueError("thresholds must lie between 0 and 1")
     if not 32 <= contract.tile_size <= _MAX_SIDE:

@@ -3,7 +3,6 @@
 ONNX files that carry a contract are opened through the same door.
 """
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -76,11 +75,7 @@ def write_model(
         ModelError: if a weight is not finite.
         OutputExistsError: if ``out`` is there and may not be replaced.
     """
-
-    def seal(sha256: str) -> ModelContract:
-        return replace(contract, weights_sha256=sha256)
-
-    return write_package(out, weights, seal, model_card, overwrite=overwrite)
+    return write_package(out, contract, weights, model_card, overwrite=overwrite)
 
 
 def read_model(path: PathLike) -> ModelPackage:

@@ -8,16 +8,16 @@ nothing, trusts no size, and needs no torch.
 import hashlib
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
-from geocity.core.contract_fields import CITY, SLUMS, document_kind, read_document
+from geocity.core.contract_fields import CITY, SLUMS, Contract, document_kind, read_document
 from geocity.errors import ModelError
 from geocity.io.staging import PathLike, staged
 
@@ -34,19 +34,6 @@ _MAKERS = {SLUMS: "geocity train", CITY: "geocity city train or geocity city imp
 _KINDS = {SLUMS: "a slum model, which classifies pixels", CITY: "a city model, which names cities"}
 
 Weights = Mapping[str, NDArray[np.generic]]
-
-
-class Contract(Protocol):
-    """What every contract has."""
-
-    @property
-    def weights_sha256(self) -> str:
-        """SHA-256 of the weights member."""
-        ...
-
-    def to_json(self) -> str:
-        """Return the contract as JSON."""
-        ...
 
 
 C = TypeVar("C", bound=Contract)
@@ -101,8 +88,8 @@ class Package(Generic[C]):
 
 def write_package(
     out: PathLike,
+    contract: C,
     weights: Weights,
-    seal: Callable[[str], C],
     card: Callable[[C], str],
     *,
     overwrite: bool,
@@ -111,9 +98,9 @@ def write_package(
 
     Args:
         out: the file to write.
+        contract: what the model expects and gives; its hash is filled in.
         weights: arrays by name.
-        seal: makes the contract from the SHA-256 of the weights.
-        card: makes the model card from that contract.
+        card: makes the model card from the contract.
         overwrite: replace a file that is there.
 
     Returns:
@@ -130,7 +117,7 @@ def write_package(
                 "the training diverged, train again with a lower learning rate"
             )
     data = safetensors.numpy.save({k: np.asarray(v, order="C") for k, v in weights.items()})
-    sealed = seal(hashlib.sha256(data).hexdigest())
+    sealed = replace(contract, weights_sha256=hashlib.sha256(data).hexdigest())
     members = {CONTRACT: sealed.to_json().encode(), WEIGHTS: data, CARD: card(sealed).encode()}
     with staged(out, overwrite=overwrite) as stage, zipfile.ZipFile(stage.path, "w") as archive:
         for name, content in members.items():

@@ -7,8 +7,8 @@ from typing import Any
 
 from geocity.core.contract_fields import (
     CITY,
-    DTYPES,
     Parsers,
+    check_pixels,
     items,
     mapping,
     number,
@@ -87,8 +87,9 @@ class CityContract:
     weights_sha256: str = ""
 
     def __post_init__(self) -> None:
+        check_pixels(self)
         _check_network(self)
-        _check_numbers(self)
+        _check_sizes(self)
 
     @property
     def model_id(self) -> str:
@@ -131,32 +132,17 @@ class CityContract:
 def _check_network(contract: CityContract) -> None:
     if not contract.backbone:
         raise ValueError("the backbone must be named")
-    if contract.dtype not in DTYPES:
-        raise ValueError(f"dtype {contract.dtype!r} is not one of {', '.join(DTYPES)}")
     if not 2 <= len(contract.cities) <= 10_000:
         raise ValueError(f"a city model needs 2 to 10,000 cities, got {len(contract.cities)}")
     if not all(contract.codes) or len(set(contract.codes)) < len(contract.codes):
         raise ValueError("every city needs a code of its own")
-    if not 1 <= len(contract.bands) <= 1024:
-        raise ValueError(f"a model needs 1 to 1024 bands, got {len(contract.bands)}")
-    for name in ("mean", "std"):
-        if len(getattr(contract, name)) != len(contract.bands):
-            raise ValueError(f"{name} needs one number per band ({len(contract.bands)})")
 
 
-def _check_numbers(contract: CityContract) -> None:
-    if not all(math.isfinite(n) for n in (*contract.mean, *contract.std, *contract.value_range)):
-        raise ValueError("normalisation and value range must be finite numbers")
-    if any(s <= 0 for s in contract.std):
-        raise ValueError("std must be above 0")
-    if contract.value_range[0] > contract.value_range[1]:
-        raise ValueError(f"value range {contract.value_range} is upside down")
+def _check_sizes(contract: CityContract) -> None:
     for name in ("patch_m", "cell_size_m"):
         size = getattr(contract, name)
         if size is not None and not 0 < size < math.inf:
             raise ValueError(f"{name} must be above 0 m, got {size}")
-    if not 0 < contract.temperature < math.inf:
-        raise ValueError(f"temperature must be above 0, got {contract.temperature}")
     if not _SIDES[0] <= contract.input_px <= _SIDES[1]:
         raise ValueError(f"input_px must be {_SIDES[0]} to {_SIDES[1]}, got {contract.input_px}")
 

@@ -1,6 +1,5 @@
 """The model file of the city half: a `CityContract` in a file of `geocity.io.package_files`."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from geocity.core.cities.contract import CityContract
@@ -34,11 +33,7 @@ def write_city_package(
         ModelError: if a weight is not finite.
         OutputExistsError: if ``out`` is there and may not be replaced.
     """
-
-    def seal(sha256: str) -> CityContract:
-        return replace(contract, weights_sha256=sha256)
-
-    return write_package(out, weights, seal, city_model_card, overwrite=overwrite)
+    return write_package(out, contract, weights, city_model_card, overwrite=overwrite)
 
 
 def read_city_package(path: PathLike) -> CityPackage:
