@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from geocity.engine.claims import STALE_S, give_up_claim, take_claim
 from geocity.engine.plan import Part
 from geocity.errors import OutputError
 from geocity.io.staging import why_not_written
 
 logger = logging.getLogger(__name__)
 
-_FINISHING = "finishing"
 # Reading and hashing release the interpreter's lock.
 _CHECKERS = 4
 
@@ -163,17 +163,24 @@ class PartStore:
         return sum(name.endswith(".json") and not name.startswith(".") for name in names)
 
     def claim(self) -> bool:
-        """Take it on to put the parts together; False where another process already does."""
-        try:
-            with (self.folder / _FINISHING).open("x"):
-                return True
-        except OSError:
-            return False
+        """Take it on to put the parts together; False where another process is at it.
+
+        Raises:
+            OutputError: if the folder cannot be written to.
+        """
+        mine = take_claim(self.folder)
+        if not mine:
+            logger.info(
+                "Another process puts the parts in %s together, or has done so. Should it die, "
+                "the same command takes over after %g s.",
+                self.folder,
+                STALE_S,
+            )
+        return mine
 
     def disclaim(self) -> None:
         """Give up what `claim` took on."""
-        with suppress(OSError):
-            (self.folder / _FINISHING).unlink()
+        give_up_claim(self.folder)
 
     def remove(self, *, if_empty: bool = False) -> None:
         """Remove the folder: the parts have become a result, or nothing was kept."""
@@ -182,6 +189,7 @@ class PartStore:
                 self.folder.rmdir()
             return
         shutil.rmtree(self.folder, ignore_errors=True)
+        self.disclaim()
         if self.folder.exists():
             logger.warning("%s could not be removed; it is of no use any more.", self.folder)
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -86,9 +86,11 @@ def classify(
         complete = run_parts(job, parts, store, work=work, progress=progress, executor=executor)
     if not complete or (work.part_range is not None and not store.claim()):
         return store.folder
-    _refuse_changed_source(job, engine, store)
     tags = provenance(plan, engine, out)
-    _put_together(job, parts, store, Results(Path(out), probability, overwrite, tags))
+    _refuse_changed_source(job, engine, store)
+    with _given_up_on_error(store, parts):
+        _put_together(job, parts, store, Results(Path(out), probability, overwrite, tags))
+    store.remove()
     return Path(out)
 
 
@@ -119,6 +121,7 @@ def _anywhere(plan: ScenePlan) -> ScenePlan:
 
 def _refuse_changed_source(job: ClassifyJob, engine: str, store: PartStore) -> None:
     if job.fingerprint(engine) != store.fingerprint:
+        store.disclaim()
         raise InputError(
             f"{job.plan.scene.name} was changed while it was being classified; run the same "
             "command again, and all of it is computed anew."
@@ -128,30 +131,35 @@ def _refuse_changed_source(job: ClassifyJob, engine: str, store: PartStore) -> N
 def _put_together(
     job: ClassifyJob, parts: Sequence[Part], store: PartStore, results: Results
 ) -> None:
-    """Make the rasters of the parts; they appear together, and the parts go."""
+    """Make the rasters of the parts; they appear together."""
     grid, table = job.plan.layout.out_grid, job.plan.package.contract.classes
     counts = counts_of(store, parts)
     overwrite, tags = results.overwrite, results.tags
-    try:
-        with contextlib.ExitStack() as stack:
-            pieces = pieces_of(store, parts, CLASSES)
-            raster = class_raster_of_parts(
-                results.classes, pieces, grid, table, counts, overwrite=overwrite, tags=tags
+    with contextlib.ExitStack() as stack:
+        pieces = pieces_of(store, parts, CLASSES)
+        raster = class_raster_of_parts(
+            results.classes, pieces, grid, table, counts, overwrite=overwrite, tags=tags
+        )
+        stack.enter_context(raster)
+        if results.probability is not None:
+            pieces = pieces_of(store, parts, PROBABILITIES)
+            names = [table.names[i] for i in job.chosen]
+            raster = probability_raster_of_parts(
+                results.probability, pieces, grid, names, overwrite=overwrite, tags=tags
             )
             stack.enter_context(raster)
-            if results.probability is not None:
-                pieces = pieces_of(store, parts, PROBABILITIES)
-                names = [table.names[i] for i in job.chosen]
-                raster = probability_raster_of_parts(
-                    results.probability, pieces, grid, names, overwrite=overwrite, tags=tags
-                )
-                stack.enter_context(raster)
+    _tell(counts, job.plan)
+
+
+@contextlib.contextmanager
+def _given_up_on_error(store: PartStore, parts: Sequence[Part]) -> Iterator[None]:
+    """Let another process make the result if this one cannot, and say what stays."""
+    try:
+        yield
     except BaseException:
         store.disclaim()
         tell_what_stays(parts, store)
         raise
-    store.remove()
-    _tell(counts, job.plan)
 
 
 def _tell(counts: NDArray[np.int64], plan: ScenePlan) -> None:

@@ -3,9 +3,14 @@
 import errno
 import json
 import os
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
+from geocity.engine import claims
 from geocity.engine.job import file_facts, fingerprint, kept, let_go
 from geocity.engine.plan import plan_parts
 from geocity.engine.store import PartStore, parts_folder
@@ -76,7 +81,7 @@ def test_clearing_leaves_the_other_parts_alone(store):
 
 
 def test_only_one_process_puts_the_parts_together(store):
-    assert not store.claim()  # nothing there
+    assert not store.claim()  # another has made the result, and removed the folder
     save(store, PARTS[0])
     assert store.claim()
     assert not store.claim()
@@ -84,6 +89,51 @@ def test_only_one_process_puts_the_parts_together(store):
     assert store.claim()
     store.remove()
     assert not store.folder.exists()
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    monkeypatch.setattr(claims, "_TOUCH_S", 0.05)
+    monkeypatch.setattr(claims, "STALE_S", 0.5)
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from geocity.engine import claims
+claims._TOUCH_S = 0.05
+print(claims.take_claim(Path(sys.argv[1])), flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_claim_holds_while_its_process_lives_and_no_longer(store, quick):
+    save(store, PARTS[0])
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(store.folder)], stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout.readline() == "True\n"
+    time.sleep(1)  # twice what makes a claim stale
+    assert not store.claim()
+    holder.kill()
+    holder.communicate()
+    end = time.monotonic() + 10
+    while not store.claim():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    store.disclaim()
+    assert [path.name for path in store.folder.iterdir() if "finishing" in path.name] == []
+
+
+def test_a_folder_that_cannot_be_written_to_is_not_taken_for_anothers(store, monkeypatch):
+    save(store, PARTS[0])
+
+    def refuse(*_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(OutputError, match="cannot be written"):
+        store.claim()
 
 
 @pytest.mark.parametrize(("when", "word"), [(1, "full"), (2, "full")])
