@@ -3,11 +3,10 @@
 import contextlib
 import itertools
 import logging
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from geocity.core.progress import Progress, silent
 from geocity.engine.run import WorkOptions, executor_for
@@ -18,6 +17,9 @@ from geocity.io.raster_dates import plan_dates
 from geocity.io.staging import PathLike, fresh_output
 from geocity.tools.change_options import ChangeOptions
 from geocity.tools.results_in_parts import Crew, ResultInParts
+
+if TYPE_CHECKING:
+    from geocity.tools.change_scenes import ScenesToCompare
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +72,8 @@ def change(
         maps: class rasters, polygon layers or, with a model, scenes; from the oldest to the newest.
         out: the GeoPackage to write.
         model: classifies the scenes, all alike; the class rasters are filtered and cleaned as
-            `map` does and kept as `<name>_classes_<date>.tif`.
+            `map` does and kept as `<name>_classes_<date>.tif`. A run that was stopped goes on
+            where it was.
         options: how.
         overwrite: replace results that are there.
         work: who compares the parts of rasters (and classifies scenes); a comparison takes several
@@ -93,49 +96,71 @@ def change(
             "A comparison takes several rounds, each over the whole of the one before; leave out "
             "--part-range."
         )
-    target = fresh_output(out, overwrite=overwrite)
+    target = Path(out)
     if target.suffix.lower() != ".gpkg":
         raise InputError(f"{out} is no GeoPackage; a change has several layers, so name a .gpkg.")
     dated = dated_maps(maps, options.layers, options.dates)
-    report = fresh_output(target.with_suffix(".json"), overwrite=overwrite)
-    rasters: list[Path] = []
-    if dated[0].is_raster:
-        spans = itertools.pairwise(each.date for each in dated)
-        rasters = [target.with_name(f"{target.stem}_{a}_{b}.tif") for a, b in spans]
-        for path in rasters:
-            fresh_output(path, overwrite=overwrite)
-    elif model is not None:
-        raise InputError("A model classifies scenes; polygon layers are compared without one.")
-    step = _step(dated, options)
-    if dated[0].is_raster:
+    scenes = _scenes(dated, model, target, work)
+    overwrite = overwrite or (scenes is not None and scenes.journal.resumed)
+    outputs = _outputs(dated, target, options, overwrite)
+    with contextlib.ExitStack() as stack:
         paths = [each.path for each in dated]
-        if model is not None:
-            paths, options = _classified(dated, target, model, options, overwrite, work, progress)
-        figures = _compare_rasters(
-            paths, dated, Outputs(target, rasters, step, overwrite), options, work, progress
-        )
-    else:
-        if work.workers > 1 or work.scheduler is not None:
-            logger.warning("Polygon layers are compared whole, by one process.")
-        figures = _compare_outlines(dated, target, step, options, overwrite)
-    write_report(report, figures, _settings(figures, options), overwrite=overwrite)
+        if scenes is not None:
+            paths = stack.enter_context(scenes.classified(work, progress, overwrite=overwrite))
+            if options.estimate_shift and not options.imagery:
+                options = replace(options, imagery=tuple(each.path for each in dated))
+        if dated[0].is_raster:
+            figures = _compare_rasters(paths, dated, outputs, options, work, progress)
+        else:
+            if work.workers > 1 or work.scheduler is not None:
+                logger.warning("Polygon layers are compared whole, by one process.")
+            figures = _compare_outlines(dated, outputs, options)
+        settings = _settings(figures, options)
+        write_report(outputs.report, figures, settings, overwrite=overwrite)
     _tell(figures)
-    return ChangeResult(target, report, tuple(rasters))
+    return ChangeResult(target, outputs.report, outputs.rasters)
+
+
+def _scenes(
+    dated: Sequence[DatedMap], model: PathLike | None, target: Path, work: WorkOptions
+) -> "ScenesToCompare | None":
+    """Return the scenes to classify, if a model is there to do it."""
+    if model is None:
+        return None
+    if not dated[0].is_raster:
+        raise InputError("A model classifies scenes; polygon layers are compared without one.")
+    from geocity.tools.change_scenes import ScenesToCompare
+
+    return ScenesToCompare.of(dated, model, target, work)
+
+
+def _outputs(
+    dated: Sequence[DatedMap], target: Path, options: ChangeOptions, overwrite: bool
+) -> "Outputs":
+    """Return what will be written, once it is clear that it may be."""
+    spans = itertools.pairwise(each.date for each in dated) if dated[0].is_raster else ()
+    rasters = tuple(target.with_name(f"{target.stem}_{a}_{b}.tif") for a, b in spans)
+    report = target.with_suffix(".json")
+    for path in (target, report, *rasters):
+        fresh_output(path, overwrite=overwrite)
+    return Outputs(target, report, rasters, _step(dated, options), overwrite)
 
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """What a comparison of rasters writes.
+    """What a comparison writes.
 
     Attributes:
         layers: the GeoPackage.
-        rasters: a change raster for each pair of dates.
+        report: the figures.
+        rasters: a change raster for each pair of dates; none of outlines.
         step: what was done, for their history.
         overwrite: whether they may replace others.
     """
 
     layers: Path
-    rasters: Sequence[Path]
+    report: Path
+    rasters: tuple[Path, ...]
     step: str
     overwrite: bool
 
@@ -167,52 +192,15 @@ def _compare_rasters(
 
 
 def _compare_outlines(
-    dated: Sequence[DatedMap], target: Path, step: str, options: ChangeOptions, overwrite: bool
+    dated: Sequence[DatedMap], outputs: Outputs, options: ChangeOptions
 ) -> list[ChangePair]:
     from geocity.tools.change_outlines import OutlineComparison
 
     compared = OutlineComparison(dated, options)
     figures = compared.figures()
-    write_change(target, compared.layers(figures, step), overwrite=overwrite)
+    layers = compared.layers(figures, outputs.step)
+    write_change(outputs.layers, layers, overwrite=outputs.overwrite)
     return figures
-
-
-def _classified(
-    dated: Sequence[DatedMap],
-    target: Path,
-    model: PathLike,
-    options: ChangeOptions,
-    overwrite: bool,
-    work: WorkOptions,
-    progress: Progress,
-) -> tuple[list[Path], ChangeOptions]:
-    """Classify, filter and clean every scene with one model; shifts are measured on the scenes."""
-    from geocity.tools.classify import classify
-    from geocity.tools.clean import clean
-    from geocity.tools.majority_filter import majority_filter
-    from geocity.tools.map import MapOptions
-
-    outs = [target.with_name(f"{target.stem}_classes_{each.date}.tif") for each in dated]
-    for path in outs:
-        fresh_output(path, overwrite=overwrite)
-    usual = MapOptions()
-    for each, path in zip(dated, outs, strict=True):
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.stem}_") as folder:
-            raw, filtered = Path(folder) / "raw.tif", Path(folder) / "filtered.tif"
-            classify(each.path, model=model, out=raw, work=work, progress=progress)
-            majority_filter(raw, out=filtered, passes=usual.passes, work=work, progress=progress)
-            clean(
-                filtered,
-                out=path,
-                min_area_m2=usual.min_area_m2,
-                min_hole_m2=usual.min_hole_m2,
-                overwrite=overwrite,
-                work=work,
-                progress=progress,
-            )
-    if options.estimate_shift and not options.imagery:
-        options = replace(options, imagery=tuple(each.path for each in dated))
-    return outs, options
 
 
 def _step(dated: Sequence[DatedMap], options: ChangeOptions) -> str:

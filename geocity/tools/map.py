@@ -27,12 +27,13 @@ from geocity.io.staging import PathLike, fresh_output
 from geocity.tools.classify import ClassifyOptions, classify
 from geocity.tools.clean import clean
 from geocity.tools.majority_filter import majority_filter
-from geocity.tools.map_journal import Journal
 from geocity.tools.polygonize import polygonize
+from geocity.tools.step_journal import Journal
 
 logger = logging.getLogger(__name__)
 
 _MOST_NAMES = 3
+_WORK = ".map_work"
 _CAUTION = (
     "A model drew these outlines: check them on the ground before they serve a decision about "
     "people."
@@ -118,7 +119,8 @@ def map(  # noqa: A001 - the command's name
     mapped = _plan(paths, folder, subject)
     outlines, project = folder / f"{subject}.gpkg", folder / "map.qgz"
     made = [p for m in mapped for p in (_classified(m), m.probability, m.classes)]
-    journal = Journal(folder, _fingerprint(paths, package, options), resume=work.resume)
+    told = _fingerprint(paths, package, options)
+    journal = Journal(folder / _WORK, told, resume=work.resume, title="map")
     overwrite = overwrite or journal.resumed
     for path in (*made, outlines, project):
         fresh_output(path, overwrite=overwrite)

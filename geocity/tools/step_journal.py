@@ -1,4 +1,4 @@
-"""Which steps of a map are done, so that a map that was stopped goes on where it was."""
+"""Which steps of some work are done, so that work that was stopped goes on where it was."""
 
 import json
 import logging
@@ -11,24 +11,23 @@ from geocity.io.staging import staged
 
 logger = logging.getLogger(__name__)
 
-_FOLDER = ".map_work"
-
 
 class Journal:
-    """The steps of a map, and a folder for what only lasts while it is made.
+    """The steps of some work, and a folder for what only lasts while it is done.
 
     Args:
-        folder: of the map.
-        fingerprint: of scenes, model and options; steps of another map do not count.
+        work: the folder, of no one else.
+        fingerprint: of scenes, model and options; steps of other work do not count.
         resume: whether steps of a former run count at all.
+        title: what is made, for messages.
 
     Attributes:
         work: the folder for what does not last.
-        resumed: whether a former run of the same map was found.
+        resumed: whether a former run of the same work was found.
     """
 
-    def __init__(self, folder: Path, fingerprint: str, *, resume: bool) -> None:
-        self.work = folder / _FOLDER
+    def __init__(self, work: Path, fingerprint: str, *, resume: bool, title: str) -> None:
+        self.work, self._title = work, title
         self._file = self.work / "journal.json"
         self._fingerprint = fingerprint
         self._done: dict[str, list[int]] = {}
@@ -42,11 +41,12 @@ class Journal:
         if not isinstance(told, dict) or told.get("fingerprint") != self._fingerprint:
             return False
         self._done = dict(told.get("done", {}))
-        logger.info("A former run of this map was found; %d steps are done.", len(self._done))
+        done = len(self._done)
+        logger.info("A former run of this %s was found; %d steps are done.", self._title, done)
         return True
 
     def begin(self) -> None:
-        """Make the folder, or empty it of another map's leavings."""
+        """Make the folder, or empty it of other work's leavings."""
         if not self.resumed:
             shutil.rmtree(self.work, ignore_errors=True)
         self.work.mkdir(parents=True, exist_ok=True)
@@ -71,7 +71,7 @@ class Journal:
             stage.path.write_text(json.dumps(told), encoding="utf-8")
 
     def end(self) -> None:
-        """Remove the folder: the map is whole."""
+        """Remove the folder: all is whole."""
         shutil.rmtree(self.work, ignore_errors=True)
 
     def pause(self) -> None:
@@ -79,4 +79,4 @@ class Journal:
         if not self._done and [path.name for path in self.work.iterdir()] == [self._file.name]:
             self.end()
         elif self._done:
-            logger.warning("%d steps of the map are done and kept.", len(self._done))
+            logger.warning("%d steps of the %s are done and kept.", len(self._done), self._title)
