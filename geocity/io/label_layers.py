@@ -22,14 +22,8 @@ from geocity.io.layer_checks import (
 )
 from geocity.io.remote import gdal_path
 from geocity.io.staging import PathLike
-from geocity.io.vectors import (
-    POLYGONS,
-    choose_layer,
-    only_family,
-    read_frame,
-    repaired,
-    stream_polygons,
-)
+from geocity.io.usable_polygons import POLYGONS, only_family, repaired
+from geocity.io.vectors import choose_layer, read_frame, stream_polygons
 
 logger = logging.getLogger(__name__)
 

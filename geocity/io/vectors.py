@@ -31,20 +31,9 @@ from geocity.io.layer_checks import (
 )
 from geocity.io.remote import gdal_path
 from geocity.io.staging import PathLike
+from geocity.io.usable_polygons import POLYGONS, only_family, plural, repaired, usable_features
 
 logger = logging.getLogger(__name__)
-
-POLYGONS = ("Polygon",)
-
-_FAMILIES = {
-    "Point": (shapely.GeometryType.POINT, shapely.GeometryType.MULTIPOINT),
-    "LineString": (
-        shapely.GeometryType.LINESTRING,
-        shapely.GeometryType.LINEARRING,
-        shapely.GeometryType.MULTILINESTRING,
-    ),
-    "Polygon": (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON),
-}
 
 
 def read_polygons(
@@ -78,10 +67,11 @@ def read_polygons(
     if not isinstance(frame, geopandas.GeoDataFrame) or frame.empty:
         raise InputError(
             f"{_called(path, name)} has no features with geometry; name a layer of "
-            f"{_plural(geometry_types)}."
+            f"{plural(geometry_types)}."
         )
     refuse_no_crs(path, frame.crs)
-    frame = _usable(frame, path, geometry_types)
+    frame, mending = usable_features(frame, geometry_types)
+    mending.tell(path, geometry_types)
     refuse_no_degrees(path, frame.total_bounds, frame.crs)
     own = pyproj.CRS(frame.crs)
     if crs is not None and not own.equals(crs, ignore_axis_order=True):
@@ -189,14 +179,22 @@ def _turner(own: pyproj.CRS, crs: pyproj.CRS | None) -> Any:
     return lambda polygon: shapely.transform(shapely.segmentize(polygon, longest), turn)
 
 
-def read_frame(path: PathLike, layer: str | None) -> Any:
-    """Read a layer as it is, flat; a plain table where it has no geometry."""
+def read_frame(path: PathLike, layer: str | None, rows: range | None = None) -> Any:
+    """Read a layer as it is, flat; a plain table where it has no geometry.
+
+    Args:
+        path: any format that OGR reads, or GeoParquet.
+        layer: needed where the file holds several.
+        rows: only these features, of a format that OGR reads.
+    """
     if _is_parquet(path):
         try:
             return geopandas.read_parquet(path)
         except TABLE_ERRORS as error:
             raise unreadable(path, error) from error
     options: dict[str, Any] = {"layer": layer, "force_2d": True, "on_invalid": "fix"}
+    if rows is not None:
+        options |= {"skip_features": rows.start, "max_features": len(rows)}
     with warnings.catch_warnings():
         # Measures and odd field types are dropped on purpose; what counts is checked below.
         warnings.simplefilter("ignore")
@@ -212,64 +210,6 @@ def read_frame(path: PathLike, layer: str | None) -> Any:
                 return pyogrio.read_dataframe(gdal_path(path), **options, encoding="ISO-8859-1")
         except READ_ERRORS as error:
             raise unreadable(path, error) from error
-
-
-def _usable(
-    frame: geopandas.GeoDataFrame, path: PathLike, geometry_types: Sequence[str]
-) -> geopandas.GeoDataFrame:
-    geometries = np.asarray(frame.geometry.array, dtype=object)
-    missing = shapely.is_missing(geometries) | shapely.is_empty(geometries)
-    if missing.any():
-        logger.warning("%s: %d features have no geometry and are left out.", path, missing.sum())
-        frame, geometries = frame[~missing], geometries[~missing]
-    geometries = shapely.force_2d(geometries)
-    invalid = ~shapely.is_valid(geometries)
-    if invalid.any():
-        logger.warning("%s: %d invalid outlines were repaired.", path, invalid.sum())
-        geometries = repaired(geometries)
-    reduced = only_family(geometries, geometry_types)
-    kept = ~shapely.is_empty(reduced)
-    if not kept.any():
-        kinds = sorted({g.geom_type for g in geometries}) or ["no geometry at all"]
-        raise InputError(f"{path} has no {_plural(geometry_types)}: it holds {', '.join(kinds)}.")
-    if not kept.all():
-        logger.warning(
-            "%s: %d features are no %s and are left out.",
-            path,
-            (~kept).sum(),
-            _plural(geometry_types),
-        )
-    usable: geopandas.GeoDataFrame = frame[kept].set_geometry(
-        geopandas.GeoSeries(reduced[kept], index=frame.index[kept], crs=frame.crs)
-    )
-    return usable
-
-
-def repaired(geometries: Any) -> Any:
-    """Return geometries made valid; empty where nothing is left."""
-    # Structure keeps what a person drew: overlapping parts are merged, not punched out.
-    return shapely.make_valid(geometries, method="structure", keep_collapsed=False)
-
-
-def only_family(geometries: Any, geometry_types: Sequence[str]) -> Any:
-    """Return each geometry, collections reduced to the kinds asked for; empty where none is."""
-    wanted = [kind for name in geometry_types for kind in _FAMILIES[name]]
-    kinds = shapely.get_type_id(geometries)
-    result = np.array(geometries, dtype=object)
-    result[~np.isin(kinds, wanted)] = shapely.Polygon()
-    for index in np.flatnonzero(kinds == shapely.GeometryType.GEOMETRYCOLLECTION):
-        parts = shapely.get_parts(_flattened(geometries[index]))
-        parts = parts[np.isin(shapely.get_type_id(parts), wanted)]
-        result[index] = shapely.unary_union(parts) if len(parts) else shapely.Polygon()
-    return result
-
-
-def _flattened(collection: Any) -> Any:
-    while any(part.geom_type == "GeometryCollection" for part in collection.geoms):
-        collection = shapely.GeometryCollection(
-            [leaf for part in collection.geoms for leaf in getattr(part, "geoms", [part])]
-        )
-    return collection
 
 
 def _reprojected(
@@ -295,7 +235,3 @@ def _called(path: PathLike, layer: str | None) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:20]) + (" …" if len(names) > 20 else "")
-
-
-def _plural(geometry_types: Sequence[str]) -> str:
-    return " or ".join(f"{name.lower()}s" for name in geometry_types)
