@@ -8,6 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from geocity.core.bands import BandJoiner, bands
 from geocity.core.seams import PolygonTracer
+from tests.core.spirals import spiral
 
 rasters = hnp.arrays(
     np.uint8, st.tuples(st.integers(1, 16), st.integers(1, 14)), elements=st.integers(0, 2)
@@ -93,17 +94,10 @@ def test_probabilities_are_those_of_the_whole(values, height, data):
 
 
 def test_a_spiral_through_every_band():
-    spiral = np.zeros((41, 41), np.uint8)
-    row, col, turn = 0, 0, 0
-    steps = [(0, 1), (1, 0), (0, -1), (-1, 0)]
-    for length in [40, 40, 40, *(side for side in range(38, 0, -2) for _ in (0, 1))]:
-        for _ in range(length):
-            spiral[row, col] = 1
-            row, col = row + steps[turn][0], col + steps[turn][1]
-        turn = (turn + 1) % 4
+    values = spiral()
     for heights in ([1], [4], [7, 3], [40]):
-        whole = told(trace_whole(spiral, (0, 1)), False)
-        assert trace_bands(spiral, (0, 1), heights, 3) == whole
+        whole = told(trace_whole(values, (0, 1)), False)
+        assert trace_bands(values, (0, 1), heights, 3) == whole
 
 
 def test_a_band_that_does_not_follow_is_refused():

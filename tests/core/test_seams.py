@@ -12,6 +12,7 @@ from shapely.geometry import shape
 
 from geocity.core.probability_tally import ProbabilityTally
 from geocity.core.seams import PolygonTracer
+from tests.core.spirals import spiral
 
 rasters = hnp.arrays(
     np.uint8, st.tuples(st.integers(1, 12), st.integers(1, 12)), elements=st.integers(0, 3)
@@ -137,17 +138,10 @@ def test_a_raster_wider_than_sixteen_bits():
 
 
 def test_a_spiral_through_every_seam():
-    spiral = np.zeros((41, 41), np.uint8)
-    row, col, turn = 0, 0, 0
-    steps = [(0, 1), (1, 0), (0, -1), (-1, 0)]
-    for length in [40, 40, 40, *(side for side in range(38, 0, -2) for _ in (0, 1))]:
-        for _ in range(length):
-            spiral[row, col] = 1
-            row, col = row + steps[turn][0], col + steps[turn][1]
-        turn = (turn + 1) % 4
-    expected = [(1, shape(g)) for g, _ in shapes(spiral, mask=spiral > 0, connectivity=4)]
+    values = spiral()
+    expected = [(1, shape(g)) for g, _ in shapes(values, mask=values > 0, connectivity=4)]
     for rows in (1, 4, 41):
-        assert as_set((v, g) for v, _, g, *_ in trace(spiral, rows=rows)) == as_set(expected)
+        assert as_set((v, g) for v, _, g, *_ in trace(values, rows=rows)) == as_set(expected)
 
 
 @settings(max_examples=60)

@@ -5,21 +5,13 @@ import pytest
 
 from geocity.core.cities.city_findings import by_level, calibrate, findings
 from geocity.core.cities.votes import patch_units
+from tests.core.cities.made_up_answers import made_up_answers
 
 
-def made_up(seed, cities=4, sites=4, images=2, patches=6, stranger=False):
-    rng = np.random.default_rng(seed)
-    rows = [
-        (c, (c * sites + s) * images + i, c * sites + s)
-        for c in range(cities)
-        for s in range(sites)
-        for i in range(images)
-        for _ in range(patches)
-    ]
-    truth, image, site = (np.array(column) for column in zip(*rows, strict=True))
-    logits = rng.normal(size=(len(truth), cities)) + 3 * np.eye(cities)[truth]
+def made_up(seed, stranger=False):
+    logits, truth, image, site = made_up_answers(seed, sites=4, patches=6, skill=3)
     if stranger:
-        logits[truth == 0] = rng.normal(size=((truth == 0).sum(), cities))
+        logits[truth == 0] = np.random.default_rng(99).normal(size=((truth == 0).sum(), 4))
         truth = truth - 1
         logits = logits[:, [1, 2, 3, 0]]
     return patch_units(logits, truth, image, site)

@@ -10,20 +10,11 @@ from geocity.core.cities.scores import (
 )
 from geocity.core.cities.site_intervals import draw_clusters, percentile_intervals
 from geocity.core.cities.votes import gather, patch_units
+from tests.core.cities.made_up_answers import made_up_answers
 
 
-def made_up(seed=0, cities=4, sites=3, images=2, patches=5, skill=1.5):
-    rng = np.random.default_rng(seed)
-    rows = [
-        (c, (c * sites + s) * images + i, c * sites + s)
-        for c in range(cities)
-        for s in range(sites)
-        for i in range(images)
-        for _ in range(patches)
-    ]
-    truth, image, site = (np.array(column) for column in zip(*rows, strict=True))
-    logits = rng.normal(size=(len(truth), cities)) + skill * np.eye(cities)[truth]
-    return patch_units(logits, truth, image, site)
+def made_up(seed=0, **changes):
+    return patch_units(*made_up_answers(seed, **changes))
 
 
 def twin(units, chosen):
