@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from geocity.core.rings import Corners, Ints, pack
 
-Flags = NDArray[np.bool_]
 Nodes = NDArray[np.int64]
 
 

@@ -133,10 +133,6 @@ class Scene(Closing):
             valid &= np.isfinite(pixels).all(axis=0)
         return pixels, valid
 
-    def reopen(self) -> "Scene":
-        """Open the same scene again, for another thread or process."""
-        return Scene(self._view)
-
     def close(self) -> None:
         """Close the file."""
         self._stack.close()

@@ -18,23 +18,6 @@ _NAMESPACES = {
 }
 
 
-def class_raster_sld(classes: ClassTable, name: str) -> str:
-    """Return the style of a class raster.
-
-    Args:
-        classes: the classes of band 1.
-        name: the name of the layer.
-
-    Returns:
-        SLD text.
-    """
-    color_map = node("ColorMap", {"type": "values"})
-    for c in classes:
-        entry = {"color": hex_color(c.color), "quantity": c.value, "label": c.name}
-        color_map.append(node("ColorMapEntry", entry))
-    return _document(name, [node("Rule", None, node("RasterSymbolizer", None, color_map))])
-
-
 def polygons_sld(classes: ClassTable, name: str, *, field: str = "class_id") -> str:
     """Return the style of polygons coloured by class.
 

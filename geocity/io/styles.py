@@ -4,7 +4,6 @@ Colours come from the class table, so that raster, polygons, SLD and dashboard a
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from geocity.core.classes import ClassTable, Color
@@ -24,7 +23,6 @@ from geocity.io.qml import (
     text_labels,
     vector_document,
 )
-from geocity.io.staging import PathLike, staged
 
 PROBABILITY_RAMP: tuple[tuple[float, Rgba], ...] = (
     (0.0, (0, 0, 4, 0)),
@@ -252,28 +250,6 @@ def chip_split_qml(field: str = "split") -> str:
         temporal_field(None),
         *_preview(_field(field), [f"<b>{_shown(field)}</b>"]),
     )
-
-
-def write_sidecar_style(vector_path: PathLike, qml: str, sld: str | None = None) -> Path:
-    """Write a style beside a vector file, where QGIS looks for it.
-
-    For formats that cannot carry a style; a GeoPackage can, see `geopackage_styles`.
-
-    Args:
-        vector_path: the shapefile, GeoJSON …; no raster beside it may have the same stem, or the
-            two would share one style.
-        qml: the QGIS style.
-        sld: the same for GeoServer and others.
-
-    Returns:
-        The path of the `.qml`.
-    """
-    path = Path(vector_path).with_suffix(".qml")
-    with staged(path, overwrite=True) as stage:
-        stage.path.write_text(qml, encoding="utf-8")
-        if sld is not None:
-            stage.sidecar(".sld").write_text(sld, encoding="utf-8")
-    return path
 
 
 def _look(color: Color, alpha: int = _FILL_ALPHA) -> FillLook:

@@ -5,16 +5,13 @@ with the layer, and a spatial index is built once, at the end.
 """
 
 import contextlib
-import datetime
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import geopandas
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyogrio
 import pyproj
@@ -147,60 +144,6 @@ def write_batches(
         if dress is not None:
             dress(stage)
     return path
-
-
-def write_frame(
-    frame: geopandas.GeoDataFrame,
-    out: PathLike,
-    *,
-    layer: str,
-    title: str = "",
-    description: str = "",
-    overwrite: bool = False,
-) -> Path:
-    """Write a table of polygons that is held whole.
-
-    Whole numbers become 32-bit integers, columns of `datetime.date` true dates; where one polygon
-    has several parts, all become MultiPolygons.
-
-    Args:
-        frame: polygons with a CRS.
-        out: the file; its suffix chooses the format.
-        layer: its name.
-        title: for people.
-        description: what to know about the fields.
-        overwrite: replace what is there.
-
-    Returns:
-        The path of the file.
-
-    Raises:
-        InputError: as `write_batches`.
-        OutputError: as `write_batches`.
-    """
-    geometries = np.asarray(frame.geometry.array, dtype=object)
-    multi = bool((shapely.get_type_id(geometries) == shapely.GeometryType.MULTIPOLYGON).any())
-    if multi:
-        geometries = np.array(
-            [shapely.MultiPolygon(shapely.get_parts(g).tolist()) for g in geometries], dtype=object
-        )
-    columns = {str(n): frame[n] for n in frame.columns if n != frame.geometry.name}
-    fields = {name: _kind_of(column) for name, column in columns.items()}
-    if frame.crs is None:
-        raise ValueError("a table of polygons needs a CRS to be written")
-    described = Layer(layer, frame.crs, fields, multi, title, description)
-    values = {name: list(column) for name, column in columns.items()}
-    return write_batches(out, described, [(geometries, values)], overwrite=overwrite)
-
-
-def _kind_of(column: Any) -> str:
-    if pd.api.types.is_integer_dtype(column) or pd.api.types.is_bool_dtype(column):
-        return "integer"
-    if pd.api.types.is_float_dtype(column):
-        return "number"
-    if len(column) and all(isinstance(value, datetime.date) for value in column):
-        return "date"
-    return "text"
 
 
 def schema_of(layer: Layer) -> pa.Schema:

@@ -24,7 +24,7 @@ def test_the_sampler_and_the_plan_lay_the_same_tiles(tmp_path, shape, cell_size_
     path = write_raster(tmp_path / "s.tif", position_coded(3, *shape), grid, mask=mask)
     with open_scene(path, cell_size_m=cell_size_m) as scene:
         plan = plan_tiles(scene.grid.shape, 32, 6)
-        plain = SceneTiles(scene.reopen(), (0, 1, 2))
+    plain = SceneTiles(open_scene(path, cell_size_m=cell_size_m), (0, 1, 2))
     through = DatasetTiles(path, plan, cell_size_m=cell_size_m)
     assert [through.sampler.windows(i) for i in range(len(plan))] == list(plan)
     for tile in plan:

@@ -149,11 +149,6 @@ def test_nodata_in_one_band_alone_is_not_mixed_into_a_resampled_view(tmp_path):
     assert not valid[4:6, :3].any()
 
 
-def test_a_scene_can_be_opened_again_in_a_thread(scene_path):
-    with open_scene(scene_path) as scene, scene.reopen() as other:
-        assert other.grid == scene.grid
-
-
 @pytest.mark.parametrize(
     ("change", "error", "says"),
     [

@@ -1,14 +1,11 @@
 import datetime
-from pathlib import Path
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from geocity.core.classes import ClassTable, LandClass
-from geocity.errors import OutputError
 from geocity.io import sld, styles
 from geocity.io.markup import node, printable
 from geocity.io.qml import hex_color
@@ -33,7 +30,6 @@ def test_any_name_survives(name: str) -> None:
     assert category.get("label") == printable(name)
     parsed(styles.wards_qml(name))
     ElementTree.fromstring(sld.polygons_sld(classes, name))
-    ElementTree.fromstring(sld.class_raster_sld(classes, name))
 
 
 def test_unprintable_characters_do_not_break_the_document() -> None:
@@ -48,9 +44,6 @@ def test_colours_agree_everywhere() -> None:
     palette = parsed(styles.class_raster_qml(SLUMS)).findall(".//paletteEntry")
     assert [entry.get("color") for entry in palette] == expected
     assert [entry.get("alpha") for entry in palette] == ["255"] * 3
-    raster = ElementTree.fromstring(sld.class_raster_sld(SLUMS, "classes"))
-    entries = raster.findall(".//{http://www.opengis.net/sld}ColorMapEntry")
-    assert [entry.get("color") for entry in entries] == expected
     polygons = ElementTree.fromstring(sld.polygons_sld(SLUMS, "slums"))
     fills = [
         p.text
@@ -105,19 +98,3 @@ def test_probability_of_any_band() -> None:
     renderer = parsed(styles.probability_qml("slum", band=3)).find(".//rasterrenderer")
     assert renderer is not None
     assert renderer.get("band") == "3"
-
-
-def test_sidecars_are_written_beside(tmp_path: Path) -> None:
-    vector = tmp_path / "slums_2024.shp"
-    path = styles.write_sidecar_style(vector, "<qgis/>", "<sld/>")
-    assert path == tmp_path / "slums_2024.qml"
-    assert path.read_text() == "<qgis/>"
-    assert (tmp_path / "slums_2024.sld").read_text() == "<sld/>"
-    styles.write_sidecar_style(vector, "<qgis>new</qgis>")
-    assert path.read_text() == "<qgis>new</qgis>"
-
-
-def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError):
-        styles.write_sidecar_style(tmp_path / "file" / "slums.shp", "<qgis/>")

@@ -10,7 +10,7 @@ import pytest
 import shapely
 
 from geocity.errors import InputError, OutputError, OutputExistsError
-from geocity.io.vector_layers import Layer, write_batches, write_frame
+from geocity.io.vector_layers import Layer, write_batches
 
 UTM = pyproj.CRS.from_epsg(32643)
 FIELDS = {"name": "text", "code": "integer", "area_m2": "number", "day": "date"}
@@ -134,31 +134,3 @@ def test_dress_sees_the_finished_file(tmp_path):
     write_batches(tmp_path / "a.shp", LAYER, batches(), dress=dress)
     assert seen == [12]
     assert (tmp_path / "a.qml").exists()
-
-
-def test_a_table_keeps_its_kinds(tmp_path):
-    two = shapely.MultiPolygon([shapely.box(0, 0, 1, 1), shapely.box(5, 5, 6, 6)])
-    table = geopandas.GeoDataFrame(
-        {
-            "ward": ["K/E", None],
-            "n": [1, 2],
-            "share": [0.5, np.nan],
-            "day": [datetime.date(2025, 1, 2)] * 2,
-            "seen": [datetime.datetime(2025, 1, 2), datetime.datetime(2025, 1, 3)],
-        },
-        geometry=[shapely.box(0, 0, 1, 1), two],
-        crs=UTM,
-    )
-    path = write_frame(table, tmp_path / "a.gpkg", layer="wards", title="Wards")
-    info = pyogrio.read_info(path)
-    assert info["geometry_type"] == "MultiPolygon"
-    assert info["ogr_types"] == ["OFTString", "OFTInteger", "OFTReal", "OFTDate", "OFTDate"]
-    back = pyogrio.read_dataframe(path)
-    assert back.share.isna().tolist() == [False, True]
-    assert (back.geom_type == "MultiPolygon").all()
-
-
-def test_a_table_needs_a_crs(tmp_path):
-    table = geopandas.GeoDataFrame(geometry=[shapely.box(0, 0, 1, 1)])
-    with pytest.raises(ValueError, match="CRS"):
-        write_frame(table, tmp_path / "a.gpkg", layer="x")

@@ -122,7 +122,7 @@ def test_sidecar_style_of_a_shapefile(folder: Path, in_qgis: Callable[..., Any])
     polygons().drop(columns="date").to_file(path)
     kept = ClassTable(CLASSES.classes[1:])
     qml = styles.slum_polygons_qml(kept, with_probability=False, date_field=None)
-    styles.write_sidecar_style(path, qml, sld.polygons_sld(kept, "slums"))
+    path.with_suffix(".qml").write_text(qml, encoding="utf-8")
     seen = in_qgis("vector", path)
     assert [row[0] for row in seen["legend"]] == ['slum <&" é', "झोपड़ी"]
     assert not seen["temporal"]

@@ -49,7 +49,6 @@ logger = logging.getLogger(__name__)
 
 _PAIRS_SHOWN = 12
 _ALIKE_SHOWN = 4
-_QUERY_SHOWN = 10
 _MAP_CELLS = 9
 
 
