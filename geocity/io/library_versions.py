@@ -1,4 +1,4 @@
-"""Versions of everything that takes part, for bug reports."""
+"""Versions of what takes part: in a model file all that shaped it, in a bug report everything."""
 
 import importlib.metadata
 import platform
@@ -11,6 +11,12 @@ import geocity
 
 _LIBRARIES = ("rasterio", "fiona", "pyogrio", "shapely", "pyproj", "numpy")
 _HEAVY = ("torch", "torchgeo", "openvino", "onnxruntime", "dask")
+
+
+def versions_with(*packages: str) -> dict[str, str]:
+    """Return the versions of geocity and of packages that must be there, by name."""
+    found = {name: importlib.metadata.version(name) for name in packages}
+    return {"geocity": geocity.__version__, **found}
 
 
 def versions() -> dict[str, str]:

@@ -51,7 +51,6 @@ class RunOptions:
         tensorboard: folder for TensorBoard's log, or None.
         say: makes a line of an epoch's measures.
         partly_frozen: whether a part of the network gives no gradients for a while.
-        gradient_norm: longer gradients are shortened to it; None leaves them.
     """
 
     folder: Path
@@ -65,7 +64,6 @@ class RunOptions:
     tensorboard: Path | None
     say: EpochLine = epoch_line
     partly_frozen: bool = False
-    gradient_norm: float | None = _GRADIENT_NORM
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +79,11 @@ class RunResult:
     rows: tuple[dict[str, float], ...]
     best: dict[str, float]
     state: dict[str, torch.Tensor]
+
+    @property
+    def weights(self) -> dict[str, NDArray[np.generic]]:
+        """Return the weights as arrays by name, as a model file holds them."""
+        return {name: tensor.contiguous().numpy() for name, tensor in self.state.items()}
 
 
 def run_training(
@@ -140,7 +143,7 @@ def _make_trainer(options: RunOptions, progress: Progress, log: Path) -> Trainer
         callbacks=_callbacks(options, progress, log),
         plugins=[WholeCheckpoints()],
         logger=logger,
-        gradient_clip_val=options.gradient_norm,
+        gradient_clip_val=_GRADIENT_NORM,
         use_distributed_sampler=False,  # the data module shares chips out itself
         num_sanity_val_steps=0,
         enable_progress_bar=False,

@@ -1,12 +1,11 @@
 """Import a network that was trained elsewhere: its weights in, a model file out."""
 
-import importlib.metadata
 import logging
 from pathlib import Path
 
-import geocity
 from geocity.core.model_contract import ModelContract
 from geocity.errors import InputError
+from geocity.io.library_versions import versions_with
 from geocity.io.model_packages import write_model
 from geocity.io.onnx_models import is_onnx
 from geocity.io.staging import PathLike, fresh_output
@@ -71,7 +70,6 @@ def import_model(
 
 
 def _contract(source: Path, options: ImportOptions) -> ModelContract:
-    versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
     try:
         return ModelContract(
             architecture=options.architecture,
@@ -87,7 +85,7 @@ def _contract(source: Path, options: ImportOptions) -> ModelContract:
             tile_size=options.tile_size,
             padding=options.padding,
             options={"imported from": source.name},
-            versions={"geocity": geocity.__version__, **versions},
+            versions=versions_with(*_PACKAGES),
         )
     except ValueError as error:
         raise InputError(f"These options make no model: {error}.") from error

@@ -11,7 +11,7 @@ from geocity.errors import InputError, ModelError
 from geocity.io.chips import ChipFolder, read_chip_folder
 from geocity.io.model_packages import read_model, write_model
 from geocity.io.staging import PathLike, fresh_output
-from geocity.io.weight_files import read_weight_file
+from geocity.tools.starting_weights import starting_weights
 from geocity.tools.train_options import TrainOptions, is_weight_file
 from geocity.tools.training_contract import training_contract
 from geocity.tools.training_run import (
@@ -85,9 +85,8 @@ def train(
     except KeyboardInterrupt:
         say_stopped(run)
         raise
-    write_model(
-        path, training_contract(data, options, result), _weights(result), overwrite=overwrite
-    )
+    contract = training_contract(data, options, result)
+    write_model(path, contract, result.weights, overwrite=overwrite)
     _finish(run, result)
     return path
 
@@ -201,17 +200,10 @@ def make_task(data: "ChipDataModule", options: TrainOptions) -> "SegmentationTas
     """Make the task of a run, its weights decided by the seed and by where they start."""
     import torch
 
-    from geocity.models.networks import torchgeo_weights
     from geocity.models.segmentation import SegmentationTask, TaskOptions
 
     folder = data.folder
-    start: Any = None
-    if options.weights == "imagenet":
-        start = "imagenet"
-    elif is_weight_file(options.weights):
-        start = read_weight_file(options.weights)
-    elif options.weights != "none":
-        start = torchgeo_weights(options.weights, options.encoder)
+    start = starting_weights(options.weights, options.encoder)
     torch.manual_seed(options.seed)
     task_options = TaskOptions(
         architecture=options.architecture,
@@ -266,10 +258,6 @@ def _run(
         resume=resume,
         progress=progress,
     )
-
-
-def _weights(result: "RunResult") -> dict[str, Any]:
-    return {name: tensor.contiguous().numpy() for name, tensor in result.state.items()}
 
 
 def _finish(run: Path, result: "RunResult") -> None:

@@ -1,11 +1,13 @@
 """What a user may choose about training, checked when it is made."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from geocity.core.classes import ClassTable
 from geocity.errors import InputError
+from geocity.tools.option_checks import refuse_below
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +70,7 @@ class TrainOptions:
     tensorboard: Path | None = None
 
     def __post_init__(self) -> None:
-        for name, lowest in (
-            ("epochs", 1),
-            ("batch_size", 1),
-            ("devices", 1),
-            ("patience", 0),
-            ("crop_size", 0),
-            ("seed", 0),
-        ):
-            if getattr(self, name) < lowest:
-                raise InputError(f"{name} is {getattr(self, name)}; give at least {lowest}")
+        refuse_below(self, epochs=1, batch_size=1, devices=1, patience=0, crop_size=0, seed=0)
         if self.lr != "auto" and not 0 < self.lr <= 10:
             raise InputError(
                 f"the learning rate {self.lr} must lie above 0 and up to 10, or be auto"
@@ -94,11 +87,7 @@ class TrainOptions:
 
     def to_json(self) -> dict[str, Any]:
         """Return what shapes the result, without what belongs to one computer."""
-        values = asdict(self)
-        del values["tensorboard"]
-        if is_weight_file(self.weights):
-            values["weights"] = Path(self.weights).name
-        return values
+        return portable_values(asdict(self))
 
     def frozen_epochs(self) -> int:
         """Return for how many epochs the encoder stays as it is."""
@@ -131,3 +120,11 @@ class TrainOptions:
 def is_weight_file(weights: str) -> bool:
     """Tell whether weights are named by a file rather than by a word."""
     return weights not in ("none", "imagenet") and "_Weights." not in weights
+
+
+def portable_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a training run's options without what belongs to one computer."""
+    kept = {name: value for name, value in values.items() if name != "tensorboard"}
+    if is_weight_file(kept["weights"]):
+        kept["weights"] = Path(kept["weights"]).name
+    return kept

@@ -1,13 +1,12 @@
 """What a training run leaves in its model file: the contract, made of chips, options and result."""
 
-import importlib.metadata
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import geocity
 from geocity.core.model_contract import ModelContract
 from geocity.io.chip_footprint import chip_footprint
 from geocity.io.chips import ChipFolder
+from geocity.io.library_versions import versions_with
 from geocity.tools.train_options import TrainOptions
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def training_contract(
         footprint=chip_footprint(folder.split("train")),
         options=options.to_json(),
         seed=options.seed,
-        versions=_versions(),
+        versions=versions_with(*_PACKAGES),
     )
     return replace(contract, temperature=_temperature(data, contract, result, options.device))
 
@@ -79,8 +78,3 @@ def _measures(result: "RunResult") -> dict[str, float]:
             text = names.get(name, name.replace("val_iou/", "IoU of "))
             measures[text] = round(value, 6)
     return measures
-
-
-def _versions() -> dict[str, str]:
-    packages = {name: importlib.metadata.version(name) for name in _PACKAGES}
-    return {"geocity": geocity.__version__, **packages}

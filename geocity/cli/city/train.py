@@ -18,6 +18,7 @@ from geocity.cli.options import (
 )
 from geocity.tools.city.train_options import (
     AUGMENTS,
+    MONITORS,
     NORMALISATIONS,
     PRESETS,
     SCHEDULES,
@@ -69,7 +70,7 @@ def _chosen(preset: str, values: dict[str, Any]) -> CityTrainOptions:
     "then measures how well truly unknown cities are noticed.",
     multiple=True,
 )
-@_option("monitor", "What chooses the best epoch.", type=click.Choice(["accuracy", "loss"]))
+@_option("monitor", "What chooses the best epoch.", type=click.Choice(MONITORS))
 @_option("patience", "Stop after so many epochs without improvement; 0: never.", type=int)
 @seed_option
 @device_option

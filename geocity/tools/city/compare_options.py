@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from geocity.errors import InputError
+from geocity.tools.option_checks import refuse_below, refuse_unknown
 
 MEASURE_NAMES = ("energy", "cosine")
 LINKAGE_NAMES = ("average", "ward")
@@ -42,22 +42,5 @@ class CompareOptions:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        for name, allowed in (
-            ("split", SPLITS),
-            ("measure", MEASURE_NAMES),
-            ("linkage", LINKAGE_NAMES),
-        ):
-            if getattr(self, name) not in allowed:
-                raise InputError(
-                    f"{name} is {getattr(self, name)!r}; choose one of {', '.join(allowed)}."
-                )
-        for name, least in (
-            ("draws", 100),
-            ("patches", 1),
-            ("nearest", 1),
-            ("near_m", 0),
-            ("seed", 0),
-            ("batch_size", 1),
-        ):
-            if not getattr(self, name) >= least:
-                raise InputError(f"{name} is {getattr(self, name)}; give at least {least}.")
+        refuse_unknown(self, split=SPLITS, measure=MEASURE_NAMES, linkage=LINKAGE_NAMES)
+        refuse_below(self, draws=100, patches=1, nearest=1, near_m=0, seed=0, batch_size=1)

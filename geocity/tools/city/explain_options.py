@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from geocity.errors import InputError
 from geocity.io.staging import PathLike
+from geocity.tools.option_checks import refuse_below, refuse_unknown
 
 METHODS = ("relevance-cam", "grad-cam", "grad-cam++", "layer-cam", "xgrad-cam", "hires-cam")
 STARTS = ("zero-sum", "upstream")
@@ -54,30 +55,19 @@ class ExplainOptions:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        self._refuse_unknown("method", (self.method, *self.compare), METHODS)
-        self._refuse_unknown("start", (self.start,), STARTS)
-        self._refuse_unknown("split", (self.split,), SPLITS)
+        refuse_unknown(self, method=METHODS, compare=METHODS, start=STARTS, split=SPLITS)
         if not self.layers or len(set(self.layers)) < len(self.layers):
             raise InputError(
                 f"The layers {', '.join(self.layers) or '(none)'} were asked for; name one or more "
                 "different ones, such as 1,2,3,4."
             )
-        for name, least in (
-            ("patches", 1), ("measured", 0), ("steps", 2), ("batch_size", 1), ("seed", 0)
-        ):  # fmt: skip
-            if getattr(self, name) < least:
-                raise InputError(f"{name} is {getattr(self, name)}; give at least {least}.")
+        refuse_below(self, patches=1, measured=0, steps=2, batch_size=1, seed=0)
         if self.classes and self.polygons is not None:
             raise InputError("Class rasters and polygons were both given; choose one of the two.")
         if self.class_field is not None and self.polygons is None:
             raise InputError(
                 "A class field was given without a polygon layer; name the layer (--polygons)."
             )
-
-    def _refuse_unknown(self, name: str, chosen: tuple[str, ...], allowed: tuple[str, ...]) -> None:
-        for value in chosen:
-            if value not in allowed:
-                raise InputError(f"{name} is {value!r}; choose one of {', '.join(allowed)}.")
 
     @property
     def methods(self) -> tuple[str, ...]:

@@ -1,15 +1,14 @@
 """Turn a checkpoint of DL-SLICER into a city model."""
 
-import importlib.metadata
 import logging
 from pathlib import Path
 
-import geocity
 from geocity.core.cities import dl_slicer
 from geocity.core.cities.contract import CityContract
 from geocity.errors import InputError
 from geocity.io.cities.manifest import read_city_folder
 from geocity.io.cities.packages import write_city_package
+from geocity.io.library_versions import versions_with
 from geocity.io.staging import PathLike, fresh_output
 from geocity.tools.city.train_options import BANDS, IMAGENET_MEAN, IMAGENET_STD
 
@@ -71,10 +70,7 @@ def import_checkpoint(
         std=IMAGENET_STD,
         per_image=False,
         options={"imported from": source.name},
-        versions={
-            "geocity": geocity.__version__,
-            "timm": importlib.metadata.version("timm"),
-        },
+        versions=versions_with("timm"),
     )
     logger.info("%s is a %s for %d cities.", source.name, found.backbone, found.cities)
     return write_city_package(path, contract, found.weights, overwrite=overwrite)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from geocity.errors import InputError
+from geocity.tools.option_checks import refuse_unknown
 
 SPLITS = ("auto", "sites", "dates", "dl-slicer")
 CHECKS = ("quick", "full")
@@ -59,13 +60,7 @@ class PrepareOptions:
         Raises:
             InputError: with what was found and what is expected.
         """
-        for name, value, known in (
-            ("split", self.split, SPLITS),
-            ("check", self.check, CHECKS),
-            ("layout", self.layout, LAYOUTS),
-        ):
-            if value not in known:
-                raise InputError(f"{name}={value!r} was given; give one of {', '.join(known)}.")
+        refuse_unknown(self, split=SPLITS, check=CHECKS, layout=LAYOUTS)
         if not self.patch_m > 0 or not self.cell_size_m > 0:
             raise InputError(
                 f"patch_m={self.patch_m} and cell_size_m={self.cell_size_m} were given; both are "

@@ -10,7 +10,6 @@ from geocity.core.progress import Progress, silent
 from geocity.io.cities.manifest import CityFolder, read_city_folder, without_cities
 from geocity.io.cities.packages import write_city_package
 from geocity.io.staging import PathLike, fresh_output
-from geocity.io.weight_files import read_weight_file
 from geocity.tools.city.train_options import (
     BANDS,
     IMAGENET_MEAN,
@@ -25,7 +24,7 @@ from geocity.tools.city.training_measures import (
     colour_alone,
     split_counts,
 )
-from geocity.tools.train_options import is_weight_file
+from geocity.tools.starting_weights import starting_weights
 from geocity.tools.training_run import (
     begin,
     check_same,
@@ -103,8 +102,7 @@ def train(
         raise
     metrics = city_measures(data, options, result, progress) | colour
     contract = city_contract(data, options, metrics)
-    weights = {name: tensor.contiguous().numpy() for name, tensor in result.state.items()}
-    write_city_package(path, contract, weights, overwrite=overwrite)
+    write_city_package(path, contract, result.weights, overwrite=overwrite)
     _finish(run, result, metrics)
     return path
 
@@ -163,15 +161,8 @@ def _make_task(data: "CityDataModule", options: CityTrainOptions) -> "CityTask":
     import torch
 
     from geocity.models.cities.task import CityTask, CityTaskOptions
-    from geocity.models.networks import torchgeo_weights
 
-    start: Any = None
-    if options.weights == "imagenet":
-        start = "imagenet"
-    elif is_weight_file(options.weights):
-        start = read_weight_file(options.weights)
-    elif options.weights != "none":
-        start = torchgeo_weights(options.weights, options.backbone)
+    start = starting_weights(options.weights, options.backbone)
     torch.manual_seed(options.seed)
     return CityTask(
         CityTaskOptions(

@@ -7,7 +7,8 @@ from types import MappingProxyType
 from typing import Any
 
 from geocity.errors import InputError
-from geocity.tools.train_options import is_weight_file
+from geocity.tools.option_checks import refuse_below, refuse_unknown
+from geocity.tools.train_options import portable_values
 
 BANDS = ("red", "green", "blue")
 # Of pixels divided by 255, as torchvision and timm give them.
@@ -17,6 +18,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 AUGMENTS = ("strong", "light", "flips", "none")
 NORMALISATIONS = ("patch", "imagenet")
 SCHEDULES = ("one-cycle", "constant")
+MONITORS = ("accuracy", "loss")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,36 +74,20 @@ class CityTrainOptions:
     tensorboard: Path | None = None
 
     def __post_init__(self) -> None:
-        lowest = {"epochs": 1, "batch_size": 2, "devices": 1, "patience": 0, "fold": 0, "seed": 0}
-        for name, low in lowest.items():
-            if getattr(self, name) < low:
-                raise InputError(f"{name} is {getattr(self, name)}; give at least {low}")
+        refuse_below(self, epochs=1, batch_size=2, devices=1, patience=0, fold=0, seed=0)
         if not 32 <= self.input_px <= 4096:
             raise InputError(f"input_px is {self.input_px}; give 32 to 4096 pixels")
         if not 0 < self.lr <= 10:
             raise InputError(f"the learning rate {self.lr} must lie above 0 and up to 10")
         if not 0 <= self.weight_decay <= 10:
             raise InputError(f"the weight decay {self.weight_decay} must lie between 0 and 10")
-        words = {
-            "normalise": NORMALISATIONS,
-            "augment": AUGMENTS,
-            "schedule": SCHEDULES,
-            "monitor": ("accuracy", "loss"),
-        }
-        for name, known in words.items():
-            if getattr(self, name) not in known:
-                raise InputError(
-                    f"unknown {name} {getattr(self, name)!r}; expected {', '.join(known)}"
-                )
+        refuse_unknown(
+            self, normalise=NORMALISATIONS, augment=AUGMENTS, schedule=SCHEDULES, monitor=MONITORS
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return what shapes the result, without what belongs to one computer."""
-        values = asdict(self)
-        del values["tensorboard"]
-        values["leave_out"] = list(self.leave_out)
-        if is_weight_file(self.weights):
-            values["weights"] = Path(self.weights).name
-        return values
+        return portable_values({**asdict(self), "leave_out": list(self.leave_out)})
 
 
 PRESETS: Mapping[str, CityTrainOptions] = MappingProxyType(

@@ -1,16 +1,15 @@
 """What a city model leaves of its training: how good it was, and its contract."""
 
-import importlib.metadata
 import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import geocity
 from geocity.core.cities.acquisitions import other_date
 from geocity.core.cities.colour_histogram import balanced_accuracy
 from geocity.core.cities.contract import CityContract
 from geocity.core.progress import Progress
+from geocity.io.library_versions import versions_with
 from geocity.tools.city.train_options import BANDS, IMAGENET_MEAN, IMAGENET_STD, CityTrainOptions
 
 if TYPE_CHECKING:
@@ -100,7 +99,6 @@ def city_contract(
     folder = data.folder
     rows = folder.patches["image"].iloc[data.train_patches.rows]
     cells = folder.images["cell_size_m"].iloc[rows.unique()].dropna()
-    versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
     return CityContract(
         backbone=options.backbone,
         cities=tuple((city.code, city.name) for city in folder.cities),
@@ -117,5 +115,5 @@ def city_contract(
         metrics=metrics,
         options=options.to_json(),
         seed=options.seed,
-        versions={"geocity": geocity.__version__, **versions},
+        versions=versions_with(*_PACKAGES),
     )

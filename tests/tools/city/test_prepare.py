@@ -374,7 +374,7 @@ def test_patches_as_files(tmp_path):
         ({"overlap": 1.0}, "0 to 0.95"),
         ({"patch_px": 4}, "8 pixels"),
         ({"cell_size_m": 0.0}, "above 0"),
-        ({"layout": "city"}, "give one of"),
+        ({"layout": "city"}, "choose one of"),
         ({"patch_px": 61}, "no patch at all"),
         ({"bounds": "nowhere.csv"}, "does not exist"),
     ],

@@ -19,7 +19,7 @@ from tests.tools.city.toy_sites import DATES, write_toy_sites
 
 TOY = CityTrainOptions(
     epochs=3,
-    backbone="resnet10t",
+    backbone="test_resnet",
     batch_size=8,
     input_px=32,
     lr=4e-3,
@@ -28,7 +28,7 @@ TOY = CityTrainOptions(
     precision="32",
 )
 # For runs that need not learn anything.
-SHORT = replace(TOY, epochs=2, backbone="mobilenetv3_small_050", batch_size=2)
+SHORT = replace(TOY, epochs=2, batch_size=4)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -173,10 +173,10 @@ def test_a_folder_without_validation_is_refused(tmp_path):
         ({"input_px": 16}, "32 to 4096"),
         ({"lr": 0}, "learning rate"),
         ({"weight_decay": -1}, "weight decay"),
-        ({"augment": "wild"}, "unknown augment 'wild'"),
-        ({"normalise": "no"}, "unknown normalise"),
-        ({"schedule": "steps"}, "unknown schedule"),
-        ({"monitor": "luck"}, "unknown monitor"),
+        ({"augment": "wild"}, "augment is 'wild'; choose one of strong"),
+        ({"normalise": "no"}, "normalise is 'no'"),
+        ({"schedule": "steps"}, "schedule is 'steps'"),
+        ({"monitor": "luck"}, "monitor is 'luck'"),
     ],
 )
 def test_options_that_cannot_be(changes, message):
