@@ -11,6 +11,7 @@ from geocity.engine.job import Job
 from geocity.engine.plan import Span, spans
 from geocity.engine.store import PartStore
 from geocity.errors import WorkError
+from geocity.io.remote import offline_unless
 
 T = TypeVar("T")
 
@@ -46,7 +47,7 @@ def compute(
         GeocityError: as the job raises it.
     """
     _refuse_other_geocity(version)
-    with _one_at_a_time:
+    with _one_at_a_time, offline_unless([job]):
         for rest in spans(store.missing(span)):
             for _ in job.run(rest, store, silent):
                 if not wanted():

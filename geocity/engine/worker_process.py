@@ -13,8 +13,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import rasterio
-
 from geocity.core.progress import silent
 from geocity.engine.job import Job
 from geocity.engine.plan import Span
@@ -112,7 +110,6 @@ def _serve(pipe: Connection, slot: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _choose_card(slot)
-    _skip_drivers()
     lock = threading.Lock()
 
     def tell(*message: Any) -> None:
@@ -170,13 +167,6 @@ def _portable(error: Exception) -> Exception:
     except Exception:
         return WorkError(f"{type(error).__name__}: {error}")
     return error
-
-
-def _skip_drivers() -> None:
-    """Let GDAL leave out the drivers it is told to, once: a GDAL that has none would complain."""
-    if "GDAL_SKIP" in os.environ:
-        with rasterio.Env():
-            del os.environ["GDAL_SKIP"]
 
 
 class _Telling(logging.Handler):
