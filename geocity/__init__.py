@@ -4,7 +4,7 @@ Every command of ``geocity`` is a function of the same name here (``geocity asse
 `assess_sample`): files in, files out.
 `geocity.city` holds those of ``geocity city``. `geocity.core` is the second door, for those who
 bring arrays. Functions are imported when first used, so that ``import geocity`` is quick and loads
-no torch.
+no torch. They ask no other machine for anything unless they are given its address.
 """
 
 import importlib
@@ -63,7 +63,11 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module("geocity.city")
     if name not in __all__:
         raise AttributeError(f"module 'geocity' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"geocity.tools.{name}"), name)
+    from geocity.io.remote import behind_the_door
+
+    tool = getattr(importlib.import_module(f"geocity.tools.{name}"), name)
+    function = globals()[name] = behind_the_door(tool, __name__)
+    return function
 
 
 def __dir__() -> list[str]:

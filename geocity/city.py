@@ -22,7 +22,11 @@ __all__: list[str] = [  # noqa: F822 - found when first used
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'geocity.city' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"geocity.tools.city.{name}"), name)
+    from geocity.io.remote import behind_the_door
+
+    tool = getattr(importlib.import_module(f"geocity.tools.city.{name}"), name)
+    function = globals()[name] = behind_the_door(tool, __name__)
+    return function
 
 
 def __dir__() -> list[str]:

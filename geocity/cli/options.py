@@ -199,7 +199,7 @@ def tool_command(name: str) -> Callable[[Callable[..., None]], click.Command]:
             console = Console(progress)
             from geocity.io.remote import offline_unless
 
-            with _listening(console), interruptible(), offline_unless(arguments.values()):
+            with _listening(console), interruptible(), offline_unless([arguments]):
                 call = functools.partial(function, console, **arguments)
                 run_to_the_end(console, debug, functools.partial(recorded, console, call))
 

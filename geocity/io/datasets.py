@@ -14,7 +14,7 @@ from rasterio.errors import RasterioError
 
 from geocity.core.grid import Grid
 from geocity.errors import InputError, MissingCRSError
-from geocity.io.remote import gdal_path, is_remote
+from geocity.io.remote import explained, gdal_path, is_remote
 from geocity.io.staging import PathLike
 
 READ_ERRORS = (RasterioError, CPLE_BaseError, UnicodeDecodeError)
@@ -69,7 +69,8 @@ def root_cause(error: BaseException) -> str:
     """Return the first line of the error that started a chain of errors."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return str(error).strip().rstrip(".").splitlines()[0] if str(error).strip() else repr(error)
+    lines = str(error).strip().rstrip(".").splitlines() or [repr(error)]
+    return explained(lines[0])
 
 
 def refuse_unplaced(source: Any) -> None:

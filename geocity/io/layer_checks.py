@@ -13,12 +13,13 @@ from fiona._err import CPLE_BaseError as FionaFault  # what GDAL raises where fi
 from fiona.errors import FionaError
 
 from geocity.errors import InputError, MissingCRSError
-from geocity.io.remote import is_remote
+from geocity.io.remote import explained, is_remote
 from geocity.io.staging import PathLike
 
 READ_ERRORS = (
     *(FionaError, FionaFault, pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError),
-    *(pyogrio.errors.FeatureError, shapely.errors.ShapelyError, UnicodeDecodeError),
+    *(pyogrio.errors.FeatureError, pyogrio.errors.CRSError, shapely.errors.ShapelyError),
+    UnicodeDecodeError,
     *(UnboundLocalError, SystemError),  # slips of these libraries over a damaged header
 )
 """What fiona and pyogrio may raise over a damaged layer."""
@@ -108,7 +109,7 @@ def unreadable(path: PathLike, error: BaseException) -> InputError:
     lines = str(error).strip().splitlines() or [repr(error)]
     found = lines[0].split(".; ")[0].rstrip(".")  # without OGR's advice to programmers
     return InputError(
-        f"{path} cannot be read as a map layer: {found}; is it complete, and a "
+        f"{path} cannot be read as a map layer: {explained(found)}; is it complete, and a "
         "format that OGR reads?"
     )
 

@@ -1,17 +1,29 @@
 """Only the user sends geocity to another machine: no file, model or folder can."""
 
+import contextlib
+import functools
 import http.server
 import json
-import subprocess
-import sys
+import os
+import pickle
 import threading
+import zipfile
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from geocity.errors import InputError
+import geocity
+import geocity.city
+from geocity.cli import main
+from geocity.engine.processes import Processes
+from geocity.errors import GeocityError, InputError
 from geocity.io.chips import read_chip_folder
 from geocity.io.cities.manifest import read_city_folder
-from geocity.io.remote import gdal_path, is_remote
+from geocity.io.rasters import open_scene
+from geocity.io.remote import gdal_path, is_remote, offline_unless
+from geocity.tools.classify_options import ClassifyOptions
+from geocity.tools.dashboard_options import DashboardOptions
 from tests.corpus import rasters, vectors
 from tests.tools.city.toy_sites import write_toy_sites
 
@@ -22,42 +34,34 @@ WMS = """<GDAL_WMS><Service name="TMS"><ServerUrl>{url}/tms/${{z}}/${{x}}/${{y}}
 
 
 @pytest.fixture
-def server():
+def server(monkeypatch):
     """A server on this machine, and the list of what it was asked for."""
     asked = []
+    for name in ("no_proxy", "NO_PROXY"):  # as in offices: nothing here goes by a proxy
+        monkeypatch.setenv(name, "127.0.0.1")
 
     class Handler(http.server.SimpleHTTPRequestHandler):
         def send_head(self):  # of every GET and HEAD
             asked.append(self.path)
             self.send_error(404)
 
+        do_POST = send_head  # noqa: N815 - the library's name
+
         def log_message(self, *_):
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        thread = threading.Thread(target=running.serve_forever, daemon=True)
+        thread = threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{running.server_port}", asked
         running.shutdown()
 
 
-_RUNS = """
-import json, sys
-from click.testing import CliRunner
-from geocity.cli import main
-results = [CliRunner().invoke(main, words) for words in json.loads(sys.argv[1])]
-print(json.dumps([(r.exit_code, r.stderr) for r in results]))
-"""
-
-
-def geocity(*commands):
-    """Run commands in a process of their own: GDAL chooses its drivers when it starts."""
-    words = json.dumps([[str(word) for word in command] for command in commands])
-    done = subprocess.run(
-        [sys.executable, "-c", _RUNS, words],
-        capture_output=True, text=True, timeout=120, check=True,
-    )  # fmt: skip
-    return json.loads(done.stdout)
+def by_command(*words):
+    """Run a command that is refused; return what it says."""
+    result = CliRunner().invoke(main, [str(word) for word in words])
+    assert result.exit_code == 1, result.output
+    return result.output
 
 
 def virtual(folder, name, source):
@@ -68,48 +72,184 @@ def virtual(folder, name, source):
     return path
 
 
-def test_no_raster_sends_geocity_anywhere(tmp_path, server):
-    url, asked = server
+def pointing_rasters(folder, url):
+    """Write rasters that name addresses, in all the ways that GDAL knows of."""
     escaped = WMS.format(url=url).replace("<", "&lt;").replace(">", "&gt;")
     sources = {
-        "http": f"{url}/a.tif",
-        "vsicurl": f"/vsicurl/{url}/b.tif",
-        "zip": f"/vsizip//vsicurl/{url}/c.zip/c.tif",
-        "stream": f"/vsicurl_streaming/{url}/d.tif",
-        "wms": escaped,
+        "http": f"{url}/a.tif", "vsicurl": f"/vsicurl/{url}/b.tif", "wms": escaped,
+        "zip": f"/vsizip//vsicurl/{url}/c.zip/c.tif", "query": f"/vsicurl?url={url}/d.tif",
+        "stream": f"/vsicurl_streaming/{url}/e.tif", "wcs": f"WCS:{url}/wcs?coverage=x",
+        "wmts": f"WMTS:{url}/w.xml,layer=x", "stacit": f'STACIT:"{url}/x.json"',
+        "zarr": f'ZARR:"/vsicurl/{url}/x.zarr"', "daas": f"DAAS:{url}/x",
+        "index": f"GTI:/vsicurl/{url}/x.gpkg",
+    }  # fmt: skip
+    paths = [virtual(folder, name, source) for name, source in sources.items()]
+    texts = {
+        "tiles.xml": WMS.format(url=url),
+        "index.gti": f"<GDALTileIndexDataset><IndexDataset>{url}/i.gpkg</IndexDataset>"
+        "</GDALTileIndexDataset>",
+        "coverage.wcs": f"<WCS_GDAL><ServiceURL>{url}/wcs?</ServiceURL><CoverageName>x"
+        "</CoverageName></WCS_GDAL>",
+        "tiles.wmts": f"<GDAL_WMTS><GetCapabilitiesUrl>{url}/wmts</GetCapabilitiesUrl></GDAL_WMTS>",
+        "cache.mrf": f"<MRF_META><CachedSource><Source>{url}/x.mrf</Source></CachedSource><Raster>"
+        "<Size x='64' y='48' c='1'/><PageSize x='64' y='48' c='1'/></Raster>"
+        "<GeoTags><BoundingBox minx='0' miny='0' maxx='64' maxy='48'/><Projection>EPSG:32643"
+        "</Projection></GeoTags></MRF_META>",
     }
-    paths = [virtual(tmp_path, name, source) for name, source in sources.items()]
-    (tmp_path / "tiles.xml").write_text(WMS.format(url=url))
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    with zipfile.ZipFile(folder / "archive.zip", "w") as archive:
+        archive.write(paths[0], "in.vrt")
+    return [*paths, *(folder / name for name in texts), f"/vsizip/{folder}/archive.zip/in.vrt"]
+
+
+def pointing_companions(folder, url):
+    """Write rasters that are sound, beside files that name addresses."""
+    with_masks, with_statistics = folder / "masks", folder / "statistics"
+    for place in (with_masks, with_statistics):
+        place.mkdir(parents=True)
+    masked = rasters.plain(with_masks, rasters.classes())
+    for suffix in (".ovr", ".msk"):
+        away = virtual(folder, "away", f"{url}/m.tif").read_bytes()
+        masked.with_name(masked.name + suffix).write_bytes(away)
+    described = rasters.plain(with_statistics, rasters.classes())
+    described.with_name(described.name + ".aux.xml").write_text(
+        f'<PAMDataset><SRS>{url}/a.prj</SRS><Metadata domain="OVERVIEWS"><MDI key="OVERVIEW_FILE">'
+        f"{url}/o.ovr</MDI></Metadata></PAMDataset>"
+    )
+    return [masked, described]
+
+
+def pointing_layers(folder, url):
+    """Write layers that name addresses."""
+    sources = [f"{url}/a.geojson", f"/vsicurl/{url}/b.gpkg"]
+    sources += [f"{kind}:{url}/c" for kind in ("WFS", "OAPIF", "ES", "CSW", "NGW")]
+    texts = {
+        f"layer{number}.vrt": '<OGRVRTDataSource><OGRVRTLayer name="a"><SrcDataSource>'
+        f"{source}</SrcDataSource></OGRVRTLayer></OGRVRTDataSource>"
+        for number, source in enumerate(sources)
+    }
+    texts["features.xml"] = f"<OGRWFSDataSource><URL>{url}/wfs?</URL></OGRWFSDataSource>"
+    texts["link.geojson"] = (
+        '{"type": "FeatureCollection", "crs": {"type": "link", "properties": {"href": '
+        f'"{url}/crs.wkt", "type": "ogcwkt"}}}}, "features": []}}'
+    )
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    return [folder / name for name in texts]
+
+
+def test_no_raster_sends_geocity_anywhere(tmp_path, server):
+    url, asked = server
     out = tmp_path / "out.tif"
-    for code, said in geocity(
-        *(["majority-filter", path, "-o", out] for path in (*paths, tmp_path / "tiles.xml"))
-    ):
-        assert code == 1
+    for path in pointing_rasters(tmp_path, url):
+        said = by_command("majority-filter", path, "-o", out)
         assert "cannot be read" in said or "cannot be opened" in said, said
+        with pytest.raises(InputError, match="cannot be"):
+            geocity.majority_filter(path, out=out)
+        assert asked == [], path
+    assert "only if you name the address yourself" in by_command("check", tmp_path / "vsicurl.vrt")
+
+
+def test_no_file_beside_a_raster_sends_geocity_anywhere(tmp_path, server):
+    url, asked = server
+    for number, path in enumerate(pointing_companions(tmp_path, url)):
+        with contextlib.suppress(InputError):
+            geocity.polygonize(path, out=tmp_path / f"out{number}.gpkg")
+        assert asked == [], path
+
+
+def test_no_scene_sends_geocity_anywhere(tmp_path, server, toy_package, toy_engine):
+    url, asked = server
+    path = virtual(tmp_path, "away", f"/vsicurl/{url}/b.tif")
+    labels = vectors.plain(tmp_path, vectors.outlines())
+    with pytest.raises(InputError):
+        geocity.classify(path, model=toy_package, out=tmp_path / "classes.tif")
+    with pytest.raises(InputError):
+        geocity.export_chips(path, labels=labels, out=tmp_path / "chips")
+    assert geocity.check([path], labels=labels).level == "error"
     assert asked == []
 
 
 def test_no_layer_sends_geocity_anywhere(tmp_path, server):
     url, asked = server
-    path = tmp_path / "layer.vrt"
-    path.write_text(
-        '<OGRVRTDataSource><OGRVRTLayer name="a"><SrcDataSource>'
-        f"{url}/a.geojson</SrcDataSource></OGRVRTLayer></OGRVRTDataSource>"
-    )
     slums = vectors.plain(tmp_path, vectors.outlines())
-    [(code, _)] = geocity(["indicators", slums, "--units", path, "-o", tmp_path / "out.csv"])
-    assert code == 1
+    for path in pointing_layers(tmp_path, url):
+        by_command("indicators", slums, "--units", path, "-o", tmp_path / "out.csv")
+        with pytest.raises(GeocityError):
+            geocity.indicators([slums], units=path, out=tmp_path / "out.csv")
+        with pytest.raises(GeocityError):
+            geocity.change([path, slums], out=tmp_path / "out.gpkg")
+        assert asked == [], path
+
+
+def look(path):
+    """Read a raster; a task for a worker."""
+    try:
+        with open_scene(path) as scene:
+            scene.read(scene.grid.window)
+    except InputError as error:
+        return str(error)
+
+
+def test_no_worker_goes_anywhere(tmp_path, server):
+    url, asked = server
+    path = virtual(tmp_path, "away", f"{url}/a.tif")
+    question = functools.partial(look, path)
+    with offline_unless([path]), Processes(1) as crew:
+        assert "only if you name the address yourself" in crew.ask(question)
     assert asked == []
 
 
 def test_the_user_may_send_it(tmp_path, server):
     url, asked = server
-    paths = (f"{url}/0.tif", f"/vsicurl/{url}/1.tif")
     out = tmp_path / "out.tif"
-    for code, said in geocity(*(["majority-filter", path, "-o", out] for path in paths)):
-        assert code == 1
-        assert "404" in said
-    assert {"/0.tif", "/1.tif"} <= set(asked)
+    for path in (f"{url}/0.tif", f"/vsicurl/{url}/1.tif"):
+        assert "404" in by_command("majority-filter", path, "-o", out)
+    for path in (f"{url}/2.tif", f"/vsicurl/{url}/3.tif"):
+        with pytest.raises(InputError, match="404"):
+            geocity.majority_filter(path, out=out)
+    assert {f"/{number}.tif" for number in range(4)} <= set(asked)
+
+
+def test_only_paths_lead_to_another_machine(monkeypatch):
+    monkeypatch.delenv("GDAL_HTTP_PROXY", raising=False)
+
+    def shut(*given):
+        with offline_unless(given):
+            return "GDAL_HTTP_PROXY" in os.environ
+
+    remote = "https://example.org/wards.gpkg"
+    assert shut("a.tif", 3, None, [Path("b.tif")], {"credit": remote})
+    assert shut(DashboardOptions(credit=remote))
+    assert not shut("a.tif", [Path(remote)])
+    assert not shut(ClassifyOptions(aoi=remote))
+    assert not shut({"units": remote})
+    assert "GDAL_HTTP_PROXY" not in os.environ
+
+
+def test_calls_that_want_it_the_other_way_wait(monkeypatch):
+    monkeypatch.delenv("GDAL_HTTP_PROXY", raising=False)
+    seen = []
+
+    def go_online():
+        with offline_unless(["https://example.org/a.tif"]):
+            seen.append("GDAL_HTTP_PROXY" in os.environ)
+
+    thread = threading.Thread(target=go_online)
+    with offline_unless(["a.tif"]):
+        thread.start()
+        with offline_unless(["https://example.org/a.tif"]):  # the outermost call decides
+            thread.join(0.05)
+            assert "GDAL_HTTP_PROXY" in os.environ
+        assert seen == []
+    thread.join()
+    assert seen == [False]
+
+
+def test_functions_can_be_sent_to_other_processes():
+    for function in (geocity.classify, geocity.city.identify):
+        assert pickle.loads(pickle.dumps(function)) is function
 
 
 def test_folders_point_to_themselves_only(tmp_path):
