@@ -9,6 +9,7 @@ and outcome (0 or 1), NLL the mean of -ln(probability given to what was true).
 Temperature scaling: Guo et al. (2017), "On calibration of modern neural networks", ICML.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -149,6 +150,15 @@ def fit_temperature(logits: NDArray[np.floating], truth: NDArray[np.integer]) ->
         scaled = special.log_softmax(values * np.exp(-log_temperature), axis=1)
         return -float(scaled[rows, truth].mean())
 
-    # The loss is convex in 1 / temperature, so it has one valley in its logarithm too.
+    return best_temperature(loss)
+
+
+def best_temperature(loss: Callable[[float], float]) -> float:
+    """Return the temperature of lowest loss, within 0.05 to 20.
+
+    Args:
+        loss: mean negative log-likelihood by the natural logarithm of the temperature. It is
+            convex in 1 / temperature, so it has one valley in the logarithm too.
+    """
     found = optimize.minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded")
     return float(np.exp(found.x))

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize
 
-from geocity.core.calibration import Reliability
+from geocity.core.calibration import Reliability, best_temperature
 from geocity.core.cities.conformal import fit_set_rule
+from geocity.core.cities.directions import directions
 from geocity.core.cities.unknown import acceptance_threshold, energy
 from geocity.core.cities.votes import Units, log_probabilities
 
@@ -145,8 +145,7 @@ def fit_city_temperature(units: Units) -> float:
         logs = log_probabilities(units.logits, float(np.exp(log_temperature)))
         return -float(((sure - rest) * logs[rows, units.truth] + rest * logs.sum(axis=1)).mean())
 
-    found = optimize.minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded")
-    return float(np.exp(found.x))
+    return best_temperature(loss)
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,11 +205,3 @@ def direction_sums(
     sums = np.zeros((cities, embeddings.shape[1]))
     np.add.at(sums, truth, directions(embeddings))
     return sums
-
-
-def directions(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return vectors of length 1 (zero vectors stay zero), (n, dimensions)."""
-    values = np.asarray(vectors, np.float64)
-    lengths = np.linalg.norm(values, axis=1, keepdims=True)
-    scaled = np.divide(values, lengths, out=np.zeros_like(values), where=lengths > 0)
-    return np.asarray(scaled, np.float64)

@@ -21,14 +21,3 @@ def colour_histogram(pixels: NDArray[np.floating], bins: int = BINS) -> NDArray[
     place += np.arange(len(pixels))[:, None] * bins
     counts = np.bincount(place.ravel(), minlength=len(pixels) * bins)
     return np.asarray(counts / place.shape[1], np.float64)
-
-
-def balanced_accuracy(truth: NDArray[np.int64], said: NDArray[np.int64]) -> float:
-    """Return the mean over the cities that occur of the share of their patches named rightly.
-
-    nan if there is no patch.
-    """
-    if not len(truth):
-        return float("nan")
-    hits = truth == said
-    return float(np.mean([hits[truth == city].mean() for city in np.unique(truth)]))

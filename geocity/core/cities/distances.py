@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from geocity.core.cities.directions import directions
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
@@ -141,7 +143,7 @@ def cosine_distances(sums: SiteSums, weights: NDArray[np.number] | None = None) 
     times = np.ones(len(sums.city)) if weights is None else weights
     # The length of a vector does not change its angle: sums do for means.
     totals = np.add.reduceat(sums.embedding * times[:, None], sums.starts, axis=0)
-    unit = totals / np.maximum(np.linalg.norm(totals, axis=1, keepdims=True), 1e-300)
+    unit = directions(totals)
     result = np.clip(1 - unit @ unit.T, 0, 2)
     np.fill_diagonal(result, 0)
     return np.asarray((result + result.T) / 2, np.float64)

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geocity.core.cities.city_calibration import CityCalibration, directions
+from geocity.core.cities.city_calibration import CityCalibration
 from geocity.core.cities.conformal import city_sets
 from geocity.core.cities.contract import CityContract
+from geocity.core.cities.directions import directions
 from geocity.core.cities.unknown import energy
 from geocity.core.cities.votes import log_probabilities, ranking
 

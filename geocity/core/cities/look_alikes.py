@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from geocity.core.cities.directions import directions
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
@@ -24,12 +26,6 @@ class AlikePair:
     similarity: float
 
 
-def unit_rows(embeddings: NDArray[np.floating]) -> FloatArray:
-    """Return embeddings of length 1; one of length 0 stays as it is."""
-    values = np.asarray(embeddings, np.float64)
-    return np.asarray(values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-300))
-
-
 def most_alike(
     embeddings: NDArray[np.floating], first: IntArray, second: IntArray, count: int
 ) -> list[AlikePair]:
@@ -44,7 +40,7 @@ def most_alike(
     Returns:
         The pairs, most alike first; fewer where the patches do not suffice.
     """
-    unit = unit_rows(embeddings)
+    unit = directions(embeddings)
     similarity = unit[first] @ unit[second].T
     pairs: list[AlikePair] = []
     for _ in range(min(count, len(first), len(second))):
@@ -89,10 +85,10 @@ def like_districts(
     Returns:
         The districts, most alike first.
     """
-    wanted = unit_rows(embeddings[query].mean(axis=0, keepdims=True))[0]
+    wanted = directions(embeddings[query].mean(axis=0, keepdims=True))[0]
     names = np.unique(district[allowed])
     members = [np.flatnonzero(allowed & (district == name)) for name in names]
-    means = unit_rows(np.stack([embeddings[m].mean(axis=0) for m in members])) if members else None
+    means = directions(np.stack([embeddings[m].mean(axis=0) for m in members])) if members else None
     if means is None:
         return []
     similarity = means @ wanted

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geocity.core.cities.look_alikes import unit_rows
+from geocity.core.cities.directions import directions
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -72,7 +72,7 @@ def retrieve(embeddings: NDArray[np.floating], city: IntArray, nearness: Nearnes
         city: (n,).
         nearness: what is left out.
     """
-    unit = unit_rows(embeddings)
+    unit = directions(embeddings)
     number = len(unit)
     precision, chance = np.full(number, np.nan), np.full(number, np.nan)
     recall = {k: np.full(number, np.nan) for k in RANKS}

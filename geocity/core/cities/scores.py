@@ -98,6 +98,17 @@ def tally(units: Units) -> Tally:
     return Tally(cities, pairs, hits, units.site[first])
 
 
+def balanced_accuracy(truth: NDArray[np.int64], said: NDArray[np.int64]) -> float:
+    """Return the mean over the cities that occur of the share of their patches named rightly.
+
+    nan if there is no patch.
+    """
+    if not len(truth):
+        return float("nan")
+    hits = truth == said
+    return float(np.mean([hits[truth == city].mean() for city in np.unique(truth)]))
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """A figure and how far it would move with other sites.

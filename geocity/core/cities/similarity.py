@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geocity.core.cities.branch_support import CityTree, city_tree
+from geocity.core.cities.directions import directions
 from geocity.core.cities.distances import SiteSums, site_sums, unit_spread
 from geocity.core.cities.even_draw import even_draw
 from geocity.core.cities.mantel import FEWEST_CITIES, Mantel, mantel_test
@@ -206,6 +207,6 @@ def _mantel(patches: CityPatches, distance: FloatArray, rng: np.random.Generator
         return None
     centres = np.stack([patches.places[located & (patches.city == c)].mean(axis=0) for c in cities])
     # A chord rises with the way over the ground, and only ranks are compared.
-    unit = centres / np.linalg.norm(centres, axis=1, keepdims=True)
+    unit = directions(centres)
     ground = np.linalg.norm(unit[:, None] - unit, axis=2)
     return mantel_test(distance[np.ix_(cities, cities)], ground, rng)

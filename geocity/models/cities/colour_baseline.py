@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from geocity.core.cities.colour_histogram import balanced_accuracy, colour_histogram
+from geocity.core.cities.colour_histogram import colour_histogram
+from geocity.core.cities.scores import balanced_accuracy
 from geocity.core.progress import Progress, silent
 
 Patches = Dataset[dict[str, Any]]

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from geocity.core.cities.city_calibration import direction_sums, directions
+from geocity.core.cities.city_calibration import direction_sums
 from geocity.core.cities.contract import CityContract
+from geocity.core.cities.directions import directions
 from geocity.core.cities.votes import Units, patch_units
 from geocity.core.progress import Progress
 from geocity.errors import InputError

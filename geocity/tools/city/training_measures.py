@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geocity.core.cities.acquisitions import other_date
-from geocity.core.cities.colour_histogram import balanced_accuracy
 from geocity.core.cities.contract import CityContract
+from geocity.core.cities.scores import balanced_accuracy
 from geocity.core.progress import Progress
 from geocity.io.library_versions import versions_with
 from geocity.tools.city.train_options import BANDS, IMAGENET_MEAN, IMAGENET_STD, CityTrainOptions

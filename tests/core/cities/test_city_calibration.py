@@ -8,10 +8,10 @@ from geocity.core.cities.city_calibration import (
     CityCalibration,
     calibrate_level,
     direction_sums,
-    directions,
     fit_city_temperature,
     sureness,
 )
+from geocity.core.cities.directions import directions
 from geocity.core.cities.votes import log_probabilities, patch_units
 
 

@@ -1,9 +1,12 @@
+import math
+
 import numpy as np
 import pytest
 
 from geocity.core.cities.scores import (
     CITY_FIGURES,
     FIGURES,
+    balanced_accuracy,
     confused_pairs,
     level_scores,
     tally,
@@ -181,3 +184,10 @@ def test_confused_pairs_equal_plain_loops():
         assert pair.share == counts[pair.truth, pair.predicted] / sum(counts[pair.truth])
     shares = [pair.share for pair in pairs]
     assert shares == sorted(shares, reverse=True)
+
+
+def test_every_city_has_the_same_say():
+    truth = np.array([0, 0, 0, 0, 1])
+    assert balanced_accuracy(truth, np.array([0, 0, 0, 1, 1])) == pytest.approx((0.75 + 1) / 2)
+    assert balanced_accuracy(truth, np.zeros(5, int)) == 0.5
+    assert math.isnan(balanced_accuracy(truth[:0], truth[:0]))
