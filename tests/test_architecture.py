@@ -1,6 +1,7 @@
 """The floors of the house: rooms import only downwards, and never in a circle."""
 
 import ast
+import functools
 import graphlib
 from pathlib import Path
 
@@ -36,9 +37,13 @@ MODULES = {
 }
 
 
+@functools.cache
 def imports_of(path, top_level_only=False):
-    """Yield the dotted names that a module imports; under TYPE_CHECKING they do not count."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    """Return the dotted names that a module imports; under TYPE_CHECKING they do not count."""
+    return tuple(_imports_of(ast.parse(path.read_text(encoding="utf-8")), top_level_only))
+
+
+def _imports_of(tree, top_level_only):
     skipped = set()
     for node in ast.walk(tree):
         guarded = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)

@@ -4,7 +4,7 @@ import functools
 import json
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,27 +41,61 @@ def _plain_environment(home: Path) -> dict[str, str]:
     }
 
 
-@pytest.fixture
-def in_qgis(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+class _Qgis:
+    """A QGIS that answers one question after the other; it starts with the first."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._process: subprocess.Popen[str] | None = None
+
+    def ask(self, *question: object) -> Any:
+        """Return the answer of a command of `inspect_layers.py`."""
+        if self._process is None:
+            self._process = self._start()
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps([str(word) for word in question]) + "\n")
+        self._process.stdin.flush()
+        # QGIS itself has a word to say now and then.
+        for line in self._process.stdout:
+            kind, _, told = line.partition(" ")
+            if kind == "ANSWER":
+                return json.loads(told)
+            assert kind != "FAILED", json.loads(told)
+        self._process = None
+        raise AssertionError(f"QGIS crashed: {self._notes.read_text(errors='replace')}")
+
+    def close(self) -> None:
+        """Let it go."""
+        if self._process is not None:
+            self._process.communicate(timeout=60)
+
+    @property
+    def _notes(self) -> Path:
+        return self._home / "stderr.txt"
+
+    def _start(self) -> "subprocess.Popen[str]":
+        with self._notes.open("w") as notes:
+            return subprocess.Popen(
+                [SYSTEM_PYTHON, str(INSPECT)],
+                env=_plain_environment(self._home),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=notes,
+                text=True,
+            )
+
+
+@pytest.fixture(scope="session")
+def in_qgis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
     """Return a function that runs a command of `inspect_layers.py` in QGIS and gives its answer."""
     if not _can_import("qgis.core"):
         pytest.skip(f"NOT CHECKED IN QGIS: {SYSTEM_PYTHON} has no qgis.core (install python3-qgis)")
     home = tmp_path_factory.mktemp("qgis_home")
     home.chmod(0o700)
-
-    def run(*arguments: object) -> Any:
-        done = subprocess.run(
-            [SYSTEM_PYTHON, str(INSPECT), *(str(a) for a in arguments)],
-            env=_plain_environment(home),
-            capture_output=True,
-            text=True,
-            timeout=240,
-        )
-        answers = [line for line in done.stdout.splitlines() if line.startswith("ANSWER ")]
-        assert answers, done.stdout + done.stderr
-        return json.loads(answers[-1].removeprefix("ANSWER "))
-
-    return run
+    qgis = _Qgis(home)
+    yield qgis.ask
+    qgis.close()
 
 
 @pytest.fixture

@@ -1,11 +1,13 @@
 """Opens files in QGIS and says what it sees. Run by the system's Python, not by pytest.
 
-Usage: inspect_layers.py raster|vector|project|render|layout ...; prints one line "ANSWER {json}".
+Reads questions, one a line: ["raster", path] or vector, project, render, layout, form and their
+arguments; answers each with one line "ANSWER {json}", or "FAILED {json}" with the traceback.
 """
 
 import json
 import os
 import sys
+import traceback
 
 from qgis.core import (
     QgsApplication,
@@ -194,11 +196,23 @@ COMMANDS = {
     "layout": layout,
 }
 
+
+def answer(question):
+    command, *arguments = json.loads(question)
+    try:
+        told = f"ANSWER {json.dumps(COMMANDS[command](*arguments))}"
+    except Exception:
+        told = f"FAILED {json.dumps(traceback.format_exc())}"
+    # The next question finds nothing open, and files are closed before anyone looks at them.
+    QgsProject.instance().clear()
+    return told
+
+
 if __name__ == "__main__":
     application = QgsApplication([], False)
     application.initQgis()
-    answer = COMMANDS[sys.argv[1]](*sys.argv[2:])
-    sys.stdout.write(f"ANSWER {json.dumps(answer)}\n")
-    sys.stdout.flush()
+    for line in sys.stdin:
+        sys.stdout.write(f"{answer(line)}\n")
+        sys.stdout.flush()
     # PyQGIS crashes while the interpreter winds down.
     os._exit(0)
