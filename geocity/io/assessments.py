@@ -1,12 +1,12 @@
 """The folder of an assessment: figures as JSON and tables, a short report, and a picture."""
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from geocity.core.classes import ClassTable
+from geocity.io.csv_tables import write_csv
 from geocity.io.figures.assessment import draw_areas
 
 ASSESSMENT_JSON = "assessment.json"
@@ -44,10 +44,10 @@ def write_assessment(
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
     (folder / ASSESSMENT_JSON).write_text(text + "\n", encoding="utf-8")
     names = [str(name) for name in content["classes"]]
-    _write_csv(folder / MATRIX_CSV, _matrix_rows(content, names))
-    _write_csv(folder / CLASSES_CSV, [_class_row(content, name) for name in names])
+    write_csv(folder / MATRIX_CSV, _matrix_rows(content, names))
+    write_csv(folder / CLASSES_CSV, [_class_row(content, name) for name in names])
     if "by_unit" in content:
-        _write_csv(folder / UNITS_CSV, _unit_rows(content["by_unit"], names))
+        write_csv(folder / UNITS_CSV, _unit_rows(content["by_unit"], names))
     draw_areas(content["area_m2"], classes, content["confidence"], folder / AREAS_PNG)
     report = assessment_report(content, remarks)
     (folder / REPORT_MD).write_text(report, encoding="utf-8")
@@ -142,15 +142,6 @@ def _unit_rows(units: Sequence[Figures], names: Sequence[str]) -> list[dict[str,
             }
         rows.append(row | {"reason": unit["reason"]})
     return rows
-
-
-def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    # utf-8-sig: spreadsheets on Windows take plain UTF-8 for the local code page.
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({k: f"{v:.10g}" if isinstance(v, float) else v for k, v in row.items()})
 
 
 def _percent(figures: Figures) -> str:

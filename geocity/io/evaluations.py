@@ -1,6 +1,5 @@
 """The folder of an evaluation: figures as JSON, as tables, and as pictures."""
 
-import csv
 import heapq
 import json
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ import numpy as np
 from geocity.core.agreement import Agreement, foreground
 from geocity.core.classes import ClassTable
 from geocity.core.metrics import ConfusionMatrix, ratio
+from geocity.io.csv_tables import write_csv
 from geocity.io.figures.accuracy import (
     Comparison,
     draw_comparisons,
@@ -112,8 +112,9 @@ def write_evaluation(
     report = {**about, **agreement.report(), "note": NOT_THE_SAMPLES_ACCURACY}
     text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False)
     (folder / METRICS_JSON).write_text(text + "\n", encoding="utf-8")
-    _write_table(folder / PER_CLASS_CSV, agreement.class_figures())
-    _write_table(folder / PER_CHIP_CSV, sorted(rows, key=lambda row: -int(row["wrong_px"])))
+    write_csv(folder / PER_CLASS_CSV, agreement.class_figures())
+    pieces = sorted(rows, key=lambda row: -int(row["wrong_px"]))
+    write_csv(folder / PER_CHIP_CSV, pieces, None if pieces else ["chip"])
     draw_confusion_matrix(agreement.matrix, agreement.classes.names, folder / CONFUSION_PNG)
     if agreement.reliability:
         draw_reliability(agreement.reliability, agreement.classes, folder / RELIABILITY_PNG)
@@ -169,16 +170,3 @@ def _class_line(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
-
-
-def _write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    # utf-8-sig: spreadsheets on Windows take plain UTF-8 for the local code page.
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]) if rows else ["chip"])
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({name: _cell(value) for name, value in row.items()})
-
-
-def _cell(value: Any) -> Any:
-    return f"{value:.10g}" if isinstance(value, float) else value

@@ -1,6 +1,5 @@
 """The table of indicators: CSV, or a GeoPackage with the units' shapes, and a note beside it."""
 
-import csv
 import datetime
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from geocity.core.indicator_rows import (
     Row,
 )
 from geocity.errors import InputError
+from geocity.io.csv_tables import write_csv
 from geocity.io.geopackage_styles import Provenance, embed_provenance, embed_style
 from geocity.io.indicator_styles import INDICATOR_FIELDS, indicators_qml
 from geocity.io.staging import PathLike, Stage, staged
@@ -106,7 +106,8 @@ def write_indicators(
 
     if path.suffix.lower() == ".csv":
         with staged(path, overwrite=overwrite) as stage:
-            _write_csv(stage.path, list(columns), rows)
+            shown = ({name: row.get(name) for name in columns} for row in rows)
+            write_csv(stage.path, shown, list(columns), digits=None)
             dress(stage)
         return path
     crs = units.crs
@@ -132,14 +133,6 @@ def _columns(rows: Sequence[Row]) -> Mapping[str, str]:
         if any(row[name] is not None for row in rows for name in optional):
             columns |= optional
     return columns
-
-
-def _write_csv(path: Path, columns: Sequence[str], rows: Sequence[Row]) -> None:
-    # utf-8-sig: spreadsheets on Windows take plain UTF-8 for the local code page.
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=columns, extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def _multi(geometry: shapely.Geometry) -> shapely.MultiPolygon:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
+from geocity.core.grid import Bounds
 from geocity.io.markup import node
-from geocity.io.qgis_places import Bounds, corners
+from geocity.io.qgis_places import corners
 from geocity.io.qml import FillLook, fill_symbol
 
 PAGE_MM = (297.0, 210.0)

@@ -17,11 +17,11 @@ from xml.etree.ElementTree import Element
 
 from pyproj import CRS, Geod, Transformer
 
-from geocity.core.grid import same_crs
+from geocity.core.grid import Bounds, same_crs
 from geocity.errors import InputError
 from geocity.io.markup import node
 from geocity.io.print_layouts import LayoutText, print_layout
-from geocity.io.qgis_places import Bounds, corners, crs_element, extent_element
+from geocity.io.qgis_places import corners, crs_element, extent_element
 from geocity.io.qml import QGIS_VERSION, Period, options, temporal_field, temporal_range, to_text
 from geocity.io.staging import PathLike, staged
 

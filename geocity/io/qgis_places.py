@@ -4,10 +4,8 @@ from xml.etree.ElementTree import Element
 
 from pyproj import CRS
 
+from geocity.core.grid import Bounds
 from geocity.io.markup import node
-
-Bounds = tuple[float, float, float, float]
-"""(left, bottom, right, top)."""
 
 
 def crs_element(crs: CRS) -> Element:

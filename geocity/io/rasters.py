@@ -37,7 +37,7 @@ class _View:
 class Scene(Closing):
     """An open raster, seen as bands of pixels on a north-up grid. Made by `open_scene`.
 
-    Not thread-safe: every thread opens its own (`reopen`).
+    Not thread-safe: every thread opens its own.
 
     Attributes:
         grid: where the pixels are.

@@ -1,8 +1,7 @@
 """The folder of a comparison of cities: page, tables, figures."""
 
-import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from geocity.io.cities.comparison_content import ComparisonContent
 from geocity.io.cities.comparison_page import comparison_page
 from geocity.io.cities.comparison_report import comparison_report
+from geocity.io.csv_tables import write_csv
 from geocity.io.figures.cities_similarity import draw_matrices, draw_patch_map, draw_tree
 
 PAGE = "comparison.html"
@@ -47,14 +47,14 @@ def write_comparison(folder: Path, content: ComparisonContent) -> dict[str, Any]
         _write_matrix(folder / f"distances_{measure}.csv", content.names, found.distance)
     if content.confusion is not None:
         _write_matrix(folder / CONFUSION_CSV, content.names, content.confusion)
-    _write_table(folder / PAIRS_CSV, report["pairs"])
-    _write_table(folder / NEAREST_CSV, report["nearest"])
-    _write_table(folder / CITIES_CSV, report["cities"])
-    _write_table(folder / PATCHES_CSV, list(_patch_rows(content)))
+    write_csv(folder / PAIRS_CSV, report["pairs"])
+    write_csv(folder / NEAREST_CSV, report["nearest"])
+    write_csv(folder / CITIES_CSV, report["cities"])
+    write_csv(folder / PATCHES_CSV, list(_patch_rows(content)))
     if content.query is not None:
-        _write_table(folder / QUERY_CSV, report["query"]["districts"])
+        write_csv(folder / QUERY_CSV, report["query"]["districts"])
     if content.newcomers is not None:
-        _write_table(folder / PLACED_CSV, report["placed"])
+        write_csv(folder / PLACED_CSV, report["placed"])
     _draw(folder, content)
     (folder / PAGE).write_text(comparison_page(content, report), encoding="utf-8")
     return report
@@ -109,21 +109,8 @@ def _write_matrix(path: Path, names: Sequence[str], values: NDArray[np.float64])
         {"city": name, **{other: _number(v) for other, v in zip(names, row, strict=True)}}
         for name, row in zip(names, values.tolist(), strict=True)
     ]
-    _write_table(path, rows)
+    write_csv(path, rows)
 
 
 def _number(value: float) -> float | None:
     return None if np.isnan(value) else value
-
-
-def _write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    # utf-8-sig: spreadsheets on Windows take plain UTF-8 for the local code page.
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]) if rows else ["nothing"])
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({name: _cell(value) for name, value in row.items()})
-
-
-def _cell(value: Any) -> Any:
-    return f"{value:.10g}" if isinstance(value, float) else value

@@ -1,6 +1,5 @@
 """What an evaluation of a city model leaves behind: JSON, tables, figures, a few lines to read."""
 
-import csv
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from geocity.core.cities.cue_audit import CUES, CueAudit
 from geocity.core.cities.scores import CITY_FIGURES, TOP, confused_pairs
 from geocity.core.cities.votes import Units, log_probabilities, ranking
 from geocity.io.cities.manifest import CityFolder
+from geocity.io.csv_tables import write_csv
 from geocity.io.figures.cities_accuracy import (
     CityLabels,
     draw_city_confusion,
@@ -64,14 +64,14 @@ def write_city_evaluation(
     }
     text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False)
     (folder / METRICS_JSON).write_text(text + "\n", encoding="utf-8")
-    _write_table(folder / PER_CITY_CSV, list(cities[0]), cities)
-    _write_table(folder / PAIRS_CSV, ("truth", "taken_for", "patches", "share"), pairs)
+    write_csv(folder / PER_CITY_CSV, cities)
+    write_csv(folder / PAIRS_CSV, pairs, ("truth", "taken_for", "patches", "share"))
     confusion = found.scores["patches"].confusion
     rows = (
         {"true": code, **dict(zip(labels.codes, counts.tolist(), strict=True))}
         for code, counts in zip(labels.codes, confusion, strict=True)
     )
-    _write_table(folder / CONFUSION_CSV, ["true", *labels.codes], rows)
+    write_csv(folder / CONFUSION_CSV, rows, ["true", *labels.codes])
     draw_city_confusion(confusion, labels, folder / CONFUSION_PNG)
     shown = {name: found.scores[name] for name in ("patches", "images")}
     draw_city_scores(shown, labels, folder / CITIES_PNG)
@@ -141,7 +141,7 @@ def write_answers(
         names += [f"{part}_{n}" for n in range(1, _top(units) + 1) for part in ("city", "p")]
         answers = _answers(units, labels.codes, found.temperature(level))
         rows = ({**head, **row} for head, row in zip(heads[level], answers, strict=True))
-        _write_table(folder / f"{level}.csv", names, rows)
+        write_csv(folder / f"{level}.csv", rows, names)
 
 
 def _site_names(cities: CityFolder, found: CityFindings) -> list[str]:
@@ -274,16 +274,3 @@ def _told(figure: Mapping[str, Any]) -> str:
     if figure["low"] is None:
         return f"{figure['value']:.3f}"
     return f"{figure['value']:.3f} ({figure['low']:.2f} to {figure['high']:.2f})"
-
-
-def _write_table(path: Path, names: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    # utf-8-sig: spreadsheets on Windows take plain UTF-8 for the local code page.
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(names))
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({name: _cell(value) for name, value in row.items()})
-
-
-def _cell(value: Any) -> Any:
-    return f"{value:.10g}" if isinstance(value, float) else value
