@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geocity.core.class_counts import class_counts
 from geocity.core.classes import NODATA
 from geocity.core.grid import Window
 from geocity.engine.plan import Part
@@ -20,7 +21,7 @@ def pieces_of(store: PartStore, parts: Sequence[Part], name: str) -> list[tuple[
 
 def counted(values: NDArray[np.uint8]) -> dict[str, Any]:
     """Return how often each class value occurs, as a fact to save with a part."""
-    counts = np.bincount(values.ravel(), minlength=NODATA + 1)
+    counts = class_counts(values)
     return {"counts": {str(value): int(counts[value]) for value in np.flatnonzero(counts)}}
 
 

@@ -8,6 +8,7 @@ holds one band a class, stored as 0 to 254 with scale 1/254, which GIS programs 
 import contextlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,16 +17,23 @@ import numpy as np
 import rasterio
 import rasterio.shutil
 from numpy.typing import NDArray
+from rasterio.io import MemoryFile
 from rasterio.windows import Window as RioWindow
 
 import geocity
+from geocity.core.class_counts import class_counts
 from geocity.core.classes import NODATA, ClassTable
-from geocity.core.grid import Grid, Window
+from geocity.core.grid import Grid, Window, blocks
 from geocity.io import pam, styles
+from geocity.io.class_tiles import (
+    ALIGNED,
+    BLOCK,
+    tiles_of_parts,
+    with_further_overviews,
+    write_class_part,
+)
 from geocity.io.staging import PathLike, Stage, staged
-
-BLOCK = 512
-"""Side of the square blocks of every raster that geocity writes."""
+from geocity.io.tiled_tiffs import FiledTiles, Tags, read_directories, write_tiles
 
 PROBABILITY_STEPS = 254
 """Probability 1.0 as stored; 255 is nodata."""
@@ -40,7 +48,7 @@ QUICK_BLOCKS: Mapping[str, Any] = MappingProxyType(
         "zlevel": 1,
     }
 )
-"""Creation options for what the COG driver will compress for good."""
+"""Creation options for what will be compressed for good later."""
 
 _SCRATCH = {**QUICK_BLOCKS, "bigtiff": "IF_SAFER", "sparse_ok": True}
 
@@ -59,7 +67,7 @@ class ClassRasterSink:
         """Write class values (rows, cols) where the window says."""
         if values.shape != window.shape or values.dtype != np.uint8:
             raise ValueError(f"got {values.dtype} {values.shape} for a uint8 window {window}")
-        self.counts += np.bincount(values.ravel(), minlength=NODATA + 1)
+        self.counts += class_counts(values)
         self._dataset.write(values, 1, window=rio_window(window))
 
 
@@ -103,10 +111,45 @@ def create_class_raster(
     with staged(out, overwrite=overwrite) as stage:
         scratch = stage.scratch(".tif")
         with rasterio.open(scratch, "w", **byte_raster(grid, 1), **_SCRATCH) as dataset:
-            dress_classes(dataset, classes, tags)
             sink = ClassRasterSink(dataset)
             yield sink
-        finish_classes(scratch, stage, classes, sink.counts)
+        levels = class_levels(scratch, stage.scratch(".parts"))
+        finish_classes(levels, stage, grid, ClassesTold(classes, sink.counts, tags))
+
+
+@dataclass(frozen=True, slots=True)
+class ClassesTold:
+    """What a class raster tells of itself.
+
+    Attributes:
+        classes: what its values mean.
+        counts: pixels of each value, (256,).
+        tags: provenance.
+    """
+
+    classes: ClassTable
+    counts: NDArray[np.int64]
+    tags: Mapping[str, str] | None
+
+
+def class_levels(source: Path, folder: Path) -> list[FiledTiles]:
+    """Compress a class raster of any make, and its first overviews, into the tiles of ours.
+
+    Args:
+        source: the raster.
+        folder: where the tiles may lie.
+    """
+    folder.mkdir(exist_ok=True)
+    pieces = []
+    with rasterio.open(source) as dataset:
+        for number, window in enumerate(blocks(dataset.shape, ALIGNED)):
+            path = folder / f"{number}.tif"
+            write_class_part(path, dataset.read(1, window=rio_window(window)))
+            pieces.append((path, window))
+        levels = tiles_of_parts(pieces, dataset.shape)
+    if levels is None:
+        raise ValueError("parts just written are not what they are")
+    return levels
 
 
 def dress_classes(dataset: Any, classes: ClassTable, tags: Mapping[str, str] | None = None) -> None:
@@ -125,21 +168,38 @@ def dress_classes(dataset: Any, classes: ClassTable, tags: Mapping[str, str] | N
 
 
 def finish_classes(
-    source: Path, stage: Stage, classes: ClassTable, counts: NDArray[np.int64]
+    levels: Sequence[FiledTiles], stage: Stage, grid: Grid, told: ClassesTold
 ) -> None:
-    """Turn a dressed raster into a staged COG with its sidecars.
+    """Make a staged class raster with its sidecars out of compressed tiles.
 
     Args:
-        source: the raster.
+        levels: the tiles of the raster and its first overviews.
         stage: of the class raster to make.
-        classes: what its values mean.
-        counts: pixels of each value, (256,).
+        grid: where its pixels are.
+        told: what it tells of itself.
     """
-    _to_cog(source, stage.path, overview_resampling="MODE")
-    counted = {c.value: int(counts[c.value]) for c in classes}
+    folder = stage.scratch(".overviews")
+    folder.mkdir()
+    write_tiles(stage.path, _tags(grid, told), with_further_overviews(levels, folder), BLOCK)
+    classes = told.classes
+    counted = {c.value: int(told.counts[c.value]) for c in classes}
     pam_text = pam.class_raster_pam(classes, counted)
     stage.sidecar_full(".aux.xml").write_text(pam_text, encoding="utf-8")
     stage.sidecar(".qml").write_text(styles.class_raster_qml(classes), encoding="utf-8")
+
+
+def _tags(grid: Grid, told: ClassesTold) -> Tags:
+    """Let GDAL say in tags of TIFF where a class raster lies and what it means."""
+    corner = grid[grid.window.intersect(Window(0, 0, BLOCK, BLOCK)) or grid.window]
+    more = {"bigtiff": "NO", "endianness": "LITTLE"}
+    with MemoryFile() as memory:
+        with memory.open(**byte_raster(corner, 1), **{**_SCRATCH, **more}) as dataset:
+            dress_classes(dataset, told.classes, told.tags)
+            counts = dict(enumerate(told.counts.tolist()))
+            # Without them QGIS computes its own and drops a file beside the raster.
+            dataset.update_tags(1, **pam.class_statistics(counts))
+        memory.seek(0)
+        return read_directories(memory)[0].tags
 
 
 @contextlib.contextmanager

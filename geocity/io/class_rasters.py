@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.enums import MaskFlags
 
+from geocity.core.class_counts import class_counts
 from geocity.core.classes import NODATA, ClassTable, LandClass, default_color
 from geocity.core.grid import Window, blocks
 from geocity.errors import ClassTableError, InputError
 from geocity.io import pam
-from geocity.io.class_raster_sinks import BLOCK, CLASSES_TAG, rio_window
+from geocity.io.class_raster_sinks import CLASSES_TAG, rio_window
+from geocity.io.class_tiles import BLOCK
 from geocity.io.closing import Closing
 from geocity.io.datasets import READ_ERRORS, grid_of, open_dataset, refuse_unplaced, root_cause
 from geocity.io.staging import PathLike
@@ -109,7 +111,7 @@ class ClassRaster(_Reader):
     def _found_classes(self) -> ClassTable:
         seen = np.zeros(NODATA + 1, dtype=bool)
         for window in blocks(self.grid.shape, (BLOCK, self.grid.shape[1])):
-            seen |= np.bincount(self.read(window).ravel(), minlength=NODATA + 1) > 0
+            seen |= class_counts(self.read(window)) > 0
         colors: Mapping[int, tuple[int, int, int, int]] = {}
         with contextlib.suppress(ValueError):  # no colour table
             colors = self._dataset.colormap(1)

@@ -98,26 +98,36 @@ def _first_band(text: str) -> Element | None:
     return None
 
 
-def _statistics(counts: Mapping[int, int]) -> Element:
+def class_statistics(counts: Mapping[int, int]) -> dict[str, str]:
+    """Return what GDAL tells of a band's values, out of the pixels of each value.
+
+    Args:
+        counts: pixels of each value; of nodata too where their share of all shall be told.
+
+    Returns:
+        Texts by GDAL's names, ``STATISTICS_MEAN`` and so on; none where all is nodata.
+    """
     valid = {value: count for value, count in counts.items() if value != NODATA and count > 0}
     total = sum(valid.values())
     if total == 0:
-        return node("Metadata")
+        return {}
     mean = sum(value * count for value, count in valid.items()) / total
     variance = sum((value - mean) ** 2 * count for value, count in valid.items()) / total
     statistics = {
-        "MAXIMUM": str(max(valid)),
-        "MEAN": repr(mean),
-        "MINIMUM": str(min(valid)),
-        "STDDEV": repr(math.sqrt(variance)),
+        "STATISTICS_MAXIMUM": str(max(valid)),
+        "STATISTICS_MEAN": repr(mean),
+        "STATISTICS_MINIMUM": str(min(valid)),
+        "STATISTICS_STDDEV": repr(math.sqrt(variance)),
     }
     if NODATA in counts:
-        statistics["VALID_PERCENT"] = f"{100 * total / (total + counts[NODATA]):.4g}"
-    return node(
-        "Metadata",
-        None,
-        *(node("MDI", {"key": f"STATISTICS_{k}"}, text=v) for k, v in statistics.items()),
-    )
+        share = 100 * total / (total + counts[NODATA])
+        statistics["STATISTICS_VALID_PERCENT"] = f"{share:.4g}"
+    return statistics
+
+
+def _statistics(counts: Mapping[int, int]) -> Element:
+    told = class_statistics(counts).items()
+    return node("Metadata", None, *(node("MDI", {"key": key}, text=text) for key, text in told))
 
 
 def _attribute_table(classes: ClassTable, counts: Mapping[int, int] | None) -> Element:

@@ -1,4 +1,4 @@
-"""Rasters in parts: one small file a part, joined by a VRT, at last copied into one COG."""
+"""Rasters in parts: one small file a part, joined by a VRT or, at last, in one COG."""
 
 import contextlib
 import xml.etree.ElementTree as ET
@@ -14,26 +14,36 @@ from rasterio.io import MemoryFile
 from geocity.core.classes import ClassTable
 from geocity.core.grid import Grid, Window
 from geocity.io.class_raster_sinks import (
-    BLOCK,
     QUICK_BLOCKS,
+    ClassesTold,
     byte_raster,
-    dress_classes,
+    class_levels,
     dress_probabilities,
     finish_classes,
     finish_probabilities,
 )
+from geocity.io.class_tiles import BLOCK, Pieces, tiles_of_parts, write_class_part
 from geocity.io.gdal_cache import class_cache_bytes, limited_cache
 from geocity.io.staging import PathLike, staged
 
-Pieces = Sequence[tuple[Path, Window]]
-"""Files of parts, and which pixels of the whole each one holds."""
+__all__ = [
+    "Pieces",
+    "class_raster_of_parts",
+    "probability_raster_of_parts",
+    "read_part_raster",
+    "write_class_part",
+    "write_part_raster",
+    "write_vrt",
+]
 
 # The order in which threads finish would show in the last digit of the statistics.
 _ONE_BY_ONE = {"VRT_NUM_THREADS": "1"}
 
 
 def write_part_raster(path: Path, values: NDArray[np.uint8], grid: Grid) -> None:
-    """Write the pixels of one part.
+    """Write the pixels of one part, quickly.
+
+    What becomes part of a class raster as it is, is better written by `write_class_part`.
 
     Args:
         path: the file to write.
@@ -118,7 +128,8 @@ def class_raster_of_parts(
     """Make the class raster that `create_class_raster` would, of parts.
 
     It is complete, under a temporary name, when the block begins, and appears when it ends: several
-    rasters appear together when their blocks are nested.
+    rasters appear together when their blocks are nested. The tiles of parts that `write_class_part`
+    has written are taken as they are; others are read and compressed anew. The bytes do not tell.
 
     Args:
         out: the GeoTIFF to make.
@@ -130,10 +141,13 @@ def class_raster_of_parts(
         tags: provenance, kept in the file.
     """
     with staged(out, overwrite=overwrite) as stage:
-        whole = stage.scratch(".vrt")
-        write_vrt(whole, pieces, grid, 1, lambda d: dress_classes(d, classes, tags))
-        with rasterio.Env(**_ONE_BY_ONE), limited_cache(class_cache_bytes(grid.shape[1])):
-            finish_classes(whole, stage, classes, counts)
+        levels = tiles_of_parts(pieces, grid.shape)
+        if levels is None:
+            whole = stage.scratch(".vrt")
+            write_vrt(whole, pieces, grid, 1, lambda _: None)
+            with limited_cache(class_cache_bytes(grid.shape[1])):
+                levels = class_levels(whole, stage.scratch(".parts"))
+        finish_classes(levels, stage, grid, ClassesTold(classes, counts, tags))
         yield
 
 

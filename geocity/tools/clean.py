@@ -90,7 +90,7 @@ def clean(
             return result.folder
         decision = _decision(result, survey, parts, grid, limits)
         painted = result.store("painted")
-        paint = PaintJob(result.sources[0], grid, *decision_files(decision, _whole(grid)))
+        paint = PaintJob(result.sources[0], *decision_files(decision, _whole(grid)))
         everything = replace(work, part_range=None)
         run_parts(paint, parts, painted, work=everything, progress=progress, executor=crew)
     facts = decision.facts(_whole(grid))

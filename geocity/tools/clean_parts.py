@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geocity.core.block_patches import BlockPatches, BlockTables
-from geocity.core.grid import Grid, Window, blocks
+from geocity.core.grid import Window, blocks
 from geocity.core.passes import Read
 from geocity.core.patches import PatchGraph, PatchGraphBuilder, Patchwork
 from geocity.core.progress import Progress
@@ -24,7 +24,7 @@ from geocity.engine.store import PartStore
 from geocity.io.block_tables import read_tables, write_tables
 from geocity.io.class_rasters import open_class_raster
 from geocity.io.gdal_cache import class_cache_bytes, limited_cache
-from geocity.io.part_rasters import write_part_raster
+from geocity.io.part_rasters import write_class_part
 
 CLASSES = "classes.tif"
 """What a part's pixels are called in its store."""
@@ -70,13 +70,11 @@ class PaintJob:
 
     Attributes:
         source: the class raster, unchanged.
-        grid: of the raster.
         new: file with the new class of every piece of a patch.
         firsts: file with the first piece of every part.
     """
 
     source: Path
-    grid: Grid
     new: Path
     firsts: Path
 
@@ -99,10 +97,9 @@ class PaintJob:
                 inside = place.shift(-window.row, -window.col).slices
                 painted[inside] = block.repaint(values, np.asarray(new[first:end]))
                 first = end
-            here = self.grid[window]
             store.save(
                 part,
-                {CLASSES: partial(write_part_raster, values=painted, grid=here)},
+                {CLASSES: partial(write_class_part, values=painted)},
                 counted(painted),
             )
             yield part

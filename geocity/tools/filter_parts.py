@@ -19,10 +19,10 @@ from geocity.core.progress import Progress
 from geocity.engine.finish import counted, pieces_of
 from geocity.engine.plan import Part
 from geocity.engine.run import Executor, WorkOptions, run_parts
-from geocity.engine.store import PartStore
+from geocity.engine.store import PartStore, Write
 from geocity.io.class_rasters import open_class_raster
 from geocity.io.gdal_cache import class_cache_bytes, limited_cache
-from geocity.io.part_rasters import write_part_raster, write_vrt
+from geocity.io.part_rasters import write_class_part, write_part_raster, write_vrt
 from geocity.tools.results_in_parts import ResultInParts
 
 CLASSES = "classes.tif"
@@ -42,6 +42,7 @@ class FilterJob:
         passes: how many times to apply it.
         former: what the sweep before left; None before there was any.
         stage: what the work is called.
+        last: whether the parts will be those of the result.
     """
 
     source: Path
@@ -50,6 +51,7 @@ class FilterJob:
     passes: int
     former: PartStore | None
     stage: str
+    last: bool
 
     def run(self, span: Sequence[Part], store: PartStore, hear: Progress) -> Iterator[Part]:
         """Filter parts and save each."""
@@ -81,13 +83,17 @@ class FilterJob:
                     self.passes,
                     self._at_rest(part),
                 )
-                here = self.grid[window]
                 store.save(
                     part,
-                    {CLASSES: partial(write_part_raster, values=values, grid=here)},
+                    {CLASSES: self._writer(values, window)},
                     {**counted(values), _CHANGES: _packed(changes)},
                 )
                 yield part
+
+    def _writer(self, values: ClassArray, window: Window) -> Write:
+        if self.last:
+            return partial(write_class_part, values=values)
+        return partial(write_part_raster, values=values, grid=self.grid[window])
 
     def _at_rest(self, part: Part) -> Changes:
         """Return what need not be filtered again in a part."""
@@ -143,6 +149,7 @@ class Sweeps:
                 passes,
                 former,
                 f"passes {number * passes + 1} to {(number + 1) * passes}",
+                last=False,
             )
             store = self.store(number)
             run_parts(job, self.parts, store, work=work, progress=progress, executor=executor)

@@ -78,7 +78,8 @@ def majority_filter(
     work = work or WorkOptions()
     with open_class_raster(classes) as source, limited_cache(HEADER_CACHE):
         grid, table, tags = source.grid, source.classes, source.tags
-    # Whole sweeps come first, each a round of work; the passes left over are the last round.
+    # Whole sweeps come first, each a round of work; the passes left over are the last round, which
+    # also makes of the parts what the result will take: none are left over of "until stable".
     whole = MAX_PASSES if passes == "stable" else passes - 1
     sweeps = whole // one_pass.sweep_passes
     rest = 0 if passes == "stable" else passes - sweeps * one_pass.sweep_passes
@@ -93,15 +94,14 @@ def majority_filter(
     with result.at_work(), executor_for(work) as crew:
         if sweeps:
             plan = Sweeps(path, grid, one_pass, parts, result)
-            store, settling = plan.settle(sweeps, crew, work, progress)
-            path = plan.raster(store)
+            settled, settling = plan.settle(sweeps, crew, work, progress)
+            path = plan.raster(settled)
             told = _tell(settling) if passes == "stable" else told
-        if rest:
-            store = result.store("last" if sweeps else "", passes)
-            job = FilterJob(path, grid, one_pass, rest, None, "filter")
-            complete = run_parts(job, parts, store, work=work, progress=progress, executor=crew)
-            if not result.is_mine_to_finish(complete, work):
-                return result.folder
+        store = result.store("last" if sweeps else "", passes)
+        job = FilterJob(path, grid, one_pass, rest, None, "filter" if rest else "write", last=True)
+        complete = run_parts(job, parts, store, work=work, progress=progress, executor=crew)
+        if not result.is_mine_to_finish(complete, work):
+            return result.folder
     tags = with_step(tags, f"majority filter: {name}, {told}")
     pieces, counts = pieces_of(store, parts, CLASSES), counts_of(store, parts)
     with (

@@ -22,7 +22,7 @@ from rasterio.windows import Window as RioWindow
 import geocity
 from geocity.core.cities.heat import SIGNED_RAMP
 from geocity.core.grid import Grid, Window, blocks
-from geocity.io.class_raster_sinks import BLOCK
+from geocity.io.class_tiles import BLOCK
 from geocity.io.markup import node
 from geocity.io.qml import color_ramp_shader, raster_document, raster_renderer
 from geocity.io.staging import PathLike, staged
