@@ -8,7 +8,8 @@ from geocity.core.grid import same_crs, turner
 
 # A straight edge of this length bends by a few millimetres between any two CRS in use for cities.
 _LONGEST_EDGE_M = 250.0
-_METRES_PER_DEGREE = 111_320.0
+METRES_PER_DEGREE = 111_320.0
+"""Along a meridian or the equator, about."""
 
 
 def reproject_outlines(frame: geopandas.GeoDataFrame, crs: pyproj.CRS) -> geopandas.GeoDataFrame:
@@ -41,4 +42,4 @@ def reproject_outlines(frame: geopandas.GeoDataFrame, crs: pyproj.CRS) -> geopan
 def longest_edge(crs: pyproj.CRS) -> float:
     """Return how long an edge may be, in units of a CRS, before it is split to be reprojected."""
     unit = crs.axis_info[0].unit_conversion_factor if crs.is_projected else 0.0
-    return float(_LONGEST_EDGE_M / (unit or _METRES_PER_DEGREE))
+    return float(_LONGEST_EDGE_M / (unit or METRES_PER_DEGREE))

@@ -1,7 +1,6 @@
 """Deep learning packages (.dlpk): a zip of a model definition, a network and a raster function."""
 
 import json
-import zipfile
 from pathlib import Path
 
 from geocity.core.esri_definition import NOT_OPENED, esri_definition
@@ -9,13 +8,11 @@ from geocity.core.model_contract import ModelContract
 from geocity.io import esri_raster_function
 from geocity.io.model_cards import model_card
 from geocity.io.staging import PathLike, staged
+from geocity.io.stored_zips import write_stored_zip
 
 NETWORK = "model.onnx"
 FUNCTION = "GeocityClassifier.py"
 RUNTIME = "It needs numpy and onnxruntime, which ArcGIS Pro brings from 3.3 on."
-
-# zip keeps dates; a fixed one keeps equal packages equal.
-_DATE = (1980, 1, 1, 0, 0, 0)
 
 
 def write_deep_learning_package(
@@ -52,13 +49,8 @@ def write_deep_learning_package(
         "stac-item.json": (json.dumps(item, indent=2, ensure_ascii=False) + "\n").encode(),
         "README.md": _readme(contract, name).encode(),
     }
-    with staged(out, overwrite=overwrite) as stage, zipfile.ZipFile(stage.path, "w") as archive:
-        for member, content in members.items():
-            info = zipfile.ZipInfo(member, date_time=_DATE)
-            info.create_system = 3  # the same on every system
-            info.external_attr = 0o644 << 16
-            info.compress_type = zipfile.ZIP_STORED
-            archive.writestr(info, content)
+    with staged(out, overwrite=overwrite) as stage:
+        write_stored_zip(stage.path, members)
     return Path(out)
 
 

@@ -20,6 +20,7 @@ from safetensors import SafetensorError
 from geocity.core.contract_fields import CITY, SLUMS, Contract, document_kind, read_document
 from geocity.errors import ModelError
 from geocity.io.staging import PathLike, staged
+from geocity.io.stored_zips import write_stored_zip
 
 CONTRACT = "model.json"
 WEIGHTS = "weights.safetensors"
@@ -27,8 +28,6 @@ CARD = "model_card.md"
 
 # Bounds on what a member may hold: a hostile file must not fill the memory.
 _MAX_BYTES = {CONTRACT: 64 << 20, WEIGHTS: 16 << 30, CARD: 16 << 20}
-# zip keeps dates; a fixed one keeps equal models equal.
-_DATE = (1980, 1, 1, 0, 0, 0)
 
 _MAKERS = {SLUMS: "geocity train", CITY: "geocity city train or geocity city import"}
 _KINDS = {SLUMS: "a slum model, which classifies pixels", CITY: "a city model, which names cities"}
@@ -119,12 +118,8 @@ def write_package(
     data = safetensors.numpy.save({k: np.asarray(v, order="C") for k, v in weights.items()})
     sealed = replace(contract, weights_sha256=hashlib.sha256(data).hexdigest())
     members = {CONTRACT: sealed.to_json().encode(), WEIGHTS: data, CARD: card(sealed).encode()}
-    with staged(out, overwrite=overwrite) as stage, zipfile.ZipFile(stage.path, "w") as archive:
-        for name, content in members.items():
-            info = zipfile.ZipInfo(name, date_time=_DATE)
-            info.create_system = 3  # the same on every system
-            info.external_attr = 0o644 << 16
-            archive.writestr(info, content)
+    with staged(out, overwrite=overwrite) as stage:
+        write_stored_zip(stage.path, members)
     return Path(out)
 
 

@@ -4,7 +4,7 @@ import contextlib
 import datetime
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -194,12 +194,13 @@ _DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)[-:_]?([01]\d)[-:_]?([0-3]\d)(?!\d)")
 
 
 def _date_of(source: Any) -> datetime.date | None:
-    tags = source.tags()
-    for text in (tags.get("ACQUISITION_DATE", ""), tags.get("TIFFTAG_DATETIME", "")):
-        date = parse_date(text)
-        if date:
-            return date
-    return parse_date(Path(source.name).name)
+    return date_in_tags(source.tags()) or parse_date(Path(source.name).name)
+
+
+def date_in_tags(tags: Mapping[str, str]) -> datetime.date | None:
+    """Return when an image was taken, by the tags of its raster; None where they do not say."""
+    texts = (tags.get("ACQUISITION_DATE", ""), tags.get("TIFFTAG_DATETIME", ""))
+    return next((day for day in map(parse_date, texts) if day), None)
 
 
 def parse_date(text: str) -> datetime.date | None:

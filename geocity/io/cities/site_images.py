@@ -18,7 +18,7 @@ from rasterio.windows import Window as RioWindow
 from geocity.core.grid import Window
 from geocity.errors import InputError
 from geocity.io.datasets import open_dataset, root_cause
-from geocity.io.rasters import parse_date
+from geocity.io.rasters import date_in_tags
 
 _CMYK = {ColorInterp.cyan, ColorInterp.magenta, ColorInterp.yellow, ColorInterp.black}
 
@@ -68,17 +68,13 @@ def read_header(path: str) -> ImageHeader:
     with opened(path) as source:
         bands = _color_bands(source)
         placed = not source.transform.is_identity
-        tags = source.tags()
-        date = parse_date(tags.get("ACQUISITION_DATE", "")) or parse_date(
-            tags.get("TIFFTAG_DATETIME", "")
-        )
         return ImageHeader(
             (source.height, source.width),
             len(bands),
             source.dtypes[0],
             source.transform if placed else None,
             source.crs.to_wkt() if source.crs is not None else "",
-            date,
+            date_in_tags(source.tags()),
             len(bands) < source.count,
             _unfit(source),
         )

@@ -10,6 +10,7 @@ import geopandas
 import numpy as np
 import pandas as pd
 
+from geocity.core.reproject import METRES_PER_DEGREE
 from geocity.core.tracker import (
     GONE,
     known,
@@ -38,7 +39,6 @@ CHANGES: Mapping[str, Drawing] = {
 """Told apart by people who see colours differently; hatched for those who print in grey."""
 
 _STEPS_ACROSS = 8000
-_METRES_PER_DEGREE = 111_320.0
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -93,7 +93,7 @@ def tracker_content(data: TrackerData, text: PageText) -> dict[str, Any]:
     return {
         **asdict(text),
         "bounds": extent,
-        "tolerance_m": tolerance * _METRES_PER_DEGREE,
+        "tolerance_m": tolerance * METRES_PER_DEGREE,
         "max_vectors": data.max_vectors,
         "dates": [_date(data, outlines, tolerance) for outlines in data.outlines],
         "pairs": _pairs(data, tolerance),
