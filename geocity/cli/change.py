@@ -89,8 +89,8 @@ def command(
     scenes; name them from the oldest to the newest. Grids and CRSs may differ. Only ground that
     all dates show counts.
 
-    What is done with rasters is kept beside the result until it is whole: a command that was
-    stopped, run again, goes on from there. There are no slices (--part-range) of a comparison.
+    What is done is kept beside the result until it is whole: a command that was stopped, run
+    again, goes on from there. There are no slices (--part-range) of a comparison.
 
     \b
     Example:

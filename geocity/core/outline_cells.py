@@ -1,5 +1,7 @@
 """Outlines as cells, a window at a time: enough to measure a shift on."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pyproj
 import shapely
@@ -7,8 +9,10 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.features import rasterize
 
-from geocity.core.grid import Grid, Window
+from geocity.core.grid import Bounds, Grid, Window
 from geocity.core.image_shift import ReadGrey
+
+ReadOutlines = Callable[[Bounds], NDArray[np.object_]]
 
 _MOST_CELLS = 4096
 _LEAST_CELL_M = 0.5
@@ -27,17 +31,21 @@ def outline_grid(area: shapely.Geometry, crs: pyproj.CRS) -> Grid:
     return Grid(crs, Affine(cell, 0, left, 0, -cell, top), shape)
 
 
-def outline_reader(polygons: NDArray[np.object_], grid: Grid) -> ReadGrey:
-    """Return a reader of windows of a grid: 1 where a cell's centre lies in a polygon, else 0."""
-    tree = shapely.STRtree(polygons)
+def outline_reader(near: ReadOutlines, grid: Grid) -> ReadGrey:
+    """Return a reader of windows of a grid: 1 where a cell's centre lies in a polygon, else 0.
+
+    Args:
+        near: gives the polygons that may meet a rectangle.
+        grid: of the windows.
+    """
 
     def read(window: Window) -> NDArray[np.float64]:
         part = grid[window]
-        near = polygons[tree.query(part.polygon())]
-        if not len(near):
+        found = near(part.bounds)
+        if not len(found):
             return np.zeros(window.shape)
         burnt = rasterize(
-            [(polygon, 1) for polygon in near],
+            [(polygon, 1) for polygon in found],
             window.shape,
             transform=part.transform,
             dtype="uint8",

@@ -25,6 +25,8 @@ _CRUMB_M2 = 1e-3
 """Pieces below a few square centimetres are what float arithmetic leaves along a shared edge."""
 _ARC_SLACK = 1.01
 """A buffer is drawn with chords: a hundredth more makes up for what they cut off its arcs."""
+_HAIR_M = 1e-3
+"""Outlines that lie no farther apart than this may touch after all, once their corners move."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,6 +114,11 @@ def compare_outlines(
     loss, absorbed_loss_m2 = _counting(after, before, tolerance_m, min_area_m2, measure)
     persistent = parts_of(shapely.intersection(before, after), _CRUMB_M2)
     return OutlineChange(growth, loss, persistent, absorbed_growth_m2, absorbed_loss_m2)
+
+
+def reach_m(tolerance_m: float) -> float:
+    """Return how far apart outlines can lie, of whichever date, and yet decide about each other."""
+    return tolerance_m * _ARC_SLACK + _HAIR_M
 
 
 def _counting(

@@ -14,6 +14,7 @@ from geocity.errors import InputError
 from geocity.io.datasets import open_dataset
 from geocity.io.label_layers import is_vector
 from geocity.io.named_units import split_layer
+from geocity.io.outline_slices import date_values
 from geocity.io.rasters import parse_date
 from geocity.io.remote import is_remote
 from geocity.io.slum_sources import year_in
@@ -142,10 +143,7 @@ def _date_in_raster(path: Path) -> datetime.date | None:
 
 def _date_in_layer(path: Path, layer: str | None) -> datetime.date | None:
     if path.suffix.lower() in (".parquet", ".geoparquet"):
-        import geopandas
-
-        frame: Any = geopandas.read_parquet(path)
-        values = set(frame[DATE_FIELD].dropna()) if DATE_FIELD in frame else set()
+        values = set(date_values(path, DATE_FIELD))
     elif DATE_FIELD in pyogrio.read_info(path, layer=layer)["fields"]:
         frame = pyogrio.read_dataframe(path, layer=layer, columns=[DATE_FIELD], read_geometry=False)
         values = set(frame[DATE_FIELD].dropna())

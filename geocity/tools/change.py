@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geocity.core.progress import Progress, silent
+from geocity.engine.job import file_facts
 from geocity.engine.run import WorkOptions, executor_for
 from geocity.errors import InputError
 from geocity.io.change_inputs import DatedMap, dated_maps
@@ -64,9 +65,9 @@ def change(
     the area after, and loss + absorbed loss + persistent the area before.
 
     Class rasters are compared on the grid with the smallest cells (`geocity.core.alignment`), the
-    others by the nearest cell; memory does not grow with them, and what is done is kept in parts
-    beside the GeoPackage until it is whole. Polygon layers are overlaid exactly in an equal-area
-    CRS and held whole.
+    others by the nearest cell. Polygon layers are overlaid exactly, in a plane in metres; areas are
+    those on the ellipsoid. Memory does not grow with either, and what is done is kept in parts
+    beside the GeoPackage until it is whole.
 
     Args:
         maps: class rasters, polygon layers or, with a model, scenes; from the oldest to the newest.
@@ -76,8 +77,8 @@ def change(
             where it was.
         options: how.
         overwrite: replace results that are there.
-        work: who compares the parts of rasters (and classifies scenes); a comparison takes several
-            rounds, so there are no slices. Polygon layers are compared by this process.
+        work: who compares the parts (and classifies scenes); a comparison takes several rounds, so
+            there are no slices.
         progress: told how far each step is.
 
     Returns:
@@ -112,9 +113,7 @@ def change(
         if dated[0].is_raster:
             figures = _compare_rasters(paths, dated, outputs, options, work, progress)
         else:
-            if work.workers > 1 or work.scheduler is not None:
-                logger.warning("Polygon layers are compared whole, by one process.")
-            figures = _compare_outlines(dated, outputs, options)
+            figures = _compare_outlines(dated, outputs, options, work, progress)
         settings = _settings(figures, options)
         write_report(outputs.report, figures, settings, overwrite=overwrite)
     _tell(figures)
@@ -192,14 +191,25 @@ def _compare_rasters(
 
 
 def _compare_outlines(
-    dated: Sequence[DatedMap], outputs: Outputs, options: ChangeOptions
+    dated: Sequence[DatedMap],
+    outputs: Outputs,
+    options: ChangeOptions,
+    work: WorkOptions,
+    progress: Progress,
 ) -> list[ChangePair]:
     from geocity.tools.change_outlines import OutlineComparison
 
-    compared = OutlineComparison(dated, options)
+    paths = [each.path for each in dated]
+    area = file_facts(options.area) if options.area is not None else None
+    rules = options.slum_class, options.tolerance_m, options.min_area_m2
+    names = tuple(each.layer for each in dated)
+    result = ResultInParts.of(outputs.layers, paths, "change of outlines", names, area, rules)
+    with result.at_work(), executor_for(work) as executor:
+        compared = OutlineComparison(dated, options, Crew(result, executor, work, progress))
     figures = compared.figures()
-    layers = compared.layers(figures, outputs.step)
-    write_change(outputs.layers, layers, overwrite=outputs.overwrite)
+    with result.put_together(compared.last_store, compared.parts):
+        layers = compared.layers(figures, outputs.step)
+        write_change(outputs.layers, layers, overwrite=outputs.overwrite)
     return figures
 
 

@@ -506,14 +506,6 @@ def test_outlines_that_are_apart_empty_invalid_or_nowhere(tmp_path, caplog):
         change([here, tmp_path / "nowhere_2010-01-01.geojson"], out=tmp_path / "c.gpkg")
 
 
-def test_workers_have_nothing_to_do_with_outlines(tmp_path, caplog):
-    layer = write_layer(tmp_path / "l.gpkg", squares((0, 0, 9, 9)))
-    options = ChangeOptions(dates=(DAY(2000, 1, 1), DAY(2001, 1, 1)))
-    work = WorkOptions(workers=2)
-    change([layer, layer], out=tmp_path / "d.gpkg", options=options, work=work)
-    assert "compared whole, by one process" in caplog.text
-
-
 def test_layers_of_one_file_and_dates_in_a_field(tmp_path):
     path = tmp_path / "slums.gpkg"
     for year, side in ((2015, 100), (2025, 120)):
