@@ -1,7 +1,8 @@
 """Where the chips of a scene lie: whole pixels, counted from the scene's top left corner."""
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from dataclasses import dataclass
+from typing import Literal, get_args, overload
 
 import numpy as np
 import shapely
@@ -13,9 +14,72 @@ EdgeRule = Literal["shift", "drop", "pad"]
 """What becomes of chips that do not fit at the right and lower edge."""
 
 
+@dataclass(frozen=True)
+class ChipPlan(Sequence[Window]):
+    """The chips of a scene, row by row from the top left; counted, not stored.
+
+    Make one with :func:`plan_chips`, which checks its numbers.
+
+    Attributes:
+        size: side of a chip in pixels.
+        rows: where the rows of chips start, ascending.
+        cols: where the columns of chips start, ascending.
+    """
+
+    size: int
+    rows: tuple[int, ...]
+    cols: tuple[int, ...]
+
+    def __len__(self) -> int:
+        """Return the number of chips."""
+        return len(self.rows) * len(self.cols)
+
+    @overload
+    def __getitem__(self, index: int) -> Window: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Window]: ...
+
+    def __getitem__(self, index: int | slice) -> Window | Sequence[Window]:
+        """Return a chip (or the chips of a slice) by its place in row-major order."""
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"chip {index} of {len(self)}")
+        row, col = divmod(index % len(self), len(self.cols))
+        return Window(self.rows[row], self.cols[col], self.size, self.size)
+
+    def meeting(self, boxes: NDArray[np.float64]) -> list[Window]:
+        """Return the chips that meet one of several boxes, in the order of the plan.
+
+        Takes as long as there are boxes and chips that meet them, not as there are chips.
+
+        Args:
+            boxes: shape (n, 4), first row, first column, last row and last column, in pixels.
+
+        Example:
+            >>> plan_chips((300, 500), 100).meeting(np.array([[0, 90, 50, 110]]))
+            [Window(row=0, col=0, rows=100, cols=100), Window(row=0, col=100, rows=100, cols=100)]
+        """
+        spans = [
+            (
+                np.searchsorted(np.add(starts, self.size), boxes[:, low], "left"),
+                np.searchsorted(starts, boxes[:, low + 2], "right"),
+            )
+            for low, starts in ((0, self.rows), (1, self.cols))
+        ]
+        met = {
+            row * len(self.cols) + col
+            for top, bottom, left, right in zip(*spans[0], *spans[1], strict=True)
+            for row in range(top, bottom)
+            for col in range(left, right)
+        }
+        return [self[index] for index in sorted(met)]
+
+
 def plan_chips(
     shape: tuple[int, int], size: int, stride: int = 0, edge: EdgeRule = "shift"
-) -> tuple[Window, ...]:
+) -> ChipPlan:
     """Lay chips over a scene, row by row from the top left.
 
     ArcGIS does not document where its chips start, nor what becomes of the rest at the right and
@@ -37,9 +101,9 @@ def plan_chips(
         ValueError: if size or stride are not positive, or the rule is unknown.
 
     Example:
-        >>> plan_chips((300, 500), 256)
-        (Window(row=0, col=0, rows=256, cols=256), Window(row=0, col=244, rows=256, cols=256), \
-Window(row=44, col=0, rows=256, cols=256), Window(row=44, col=244, rows=256, cols=256))
+        >>> list(plan_chips((300, 500), 256))
+        [Window(row=0, col=0, rows=256, cols=256), Window(row=0, col=244, rows=256, cols=256), \
+Window(row=44, col=0, rows=256, cols=256), Window(row=44, col=244, rows=256, cols=256)]
         >>> len(plan_chips((300, 500), 256, edge="drop"))
         1
     """
@@ -47,8 +111,8 @@ Window(row=44, col=0, rows=256, cols=256), Window(row=44, col=244, rows=256, col
         raise ValueError(f"size must be 1 or more and stride 0 or more, got {size} and {stride}")
     if edge not in get_args(EdgeRule):
         raise ValueError(f"edge must be one of {get_args(EdgeRule)}, got {edge!r}")
-    rows, cols = (_starts(length, size, stride or size, edge) for length in shape)
-    return tuple(Window(row, col, size, size) for row in rows for col in cols)
+    rows, cols = (tuple(_starts(length, size, stride or size, edge)) for length in shape)
+    return ChipPlan(size, rows, cols)
 
 
 def _starts(length: int, size: int, stride: int, edge: EdgeRule) -> list[int]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from geocity.core.burn import burn
 from geocity.core.classes import NODATA, ClassTable
-from geocity.core.grid import Grid, Window
+from geocity.core.grid import Grid, Window, same_crs
 from geocity.core.label_classes import BACKGROUND, lookup_table, table_of
 from geocity.core.turn import sample_bilinear, turned_grid, window_around
 from geocity.data.labels import LabelDataset, LabelRules
@@ -32,6 +32,12 @@ class LabelSource(Protocol):
 
     def burn(self, grid: Grid) -> NDArray[np.uint8]:
         """Return class values (rows, cols), 255 where the class is unknown."""
+
+    def extents(self) -> NDArray[np.float64]:
+        """Return boxes (left, bottom, right, top) outside of which nothing has a class.
+
+        Shape (n, 4), in the CRS of the scenes.
+        """
 
 
 class RasterLabels:
@@ -57,6 +63,7 @@ class RasterLabels:
             )
         named = rules.class_values or _own_classes(path)
         self.classes, numbers = table_of(named)
+        self._crs = crs
         self._raster = LabelRaster(path, lookup_table(numbers))
         area = rules.labelled_area
         self._known: shapely.Geometry | None = None if area is None else read_area(area, crs)
@@ -67,6 +74,12 @@ class RasterLabels:
         if self._known is not None:
             label[burn([], [], grid, known=[self._known]) == NODATA] = NODATA
         return label
+
+    def extents(self) -> NDArray[np.float64]:
+        """Return one box: around the raster, or around everything where its CRS is another."""
+        grid = self._raster.grid
+        everywhere = (-np.inf, -np.inf, np.inf, np.inf)
+        return np.array([grid.bounds if same_crs(grid.crs, self._crs) else everywhere])
 
 
 def _own_classes(path: PathLike) -> Mapping[str, str]:

@@ -1,5 +1,6 @@
 """Which chips there are, what they hold, and which of them are wanted."""
 
+import itertools
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,13 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geocity.core.chip_plan import chips_inside
+from geocity.core.chip_plan import chips_inside, plan_chips
 from geocity.core.classes import NODATA
 from geocity.core.grid import Grid, Window
 from geocity.core.progress import Progress
 from geocity.core.split import DROPPED, PARTS
 from geocity.data.chip_sources import ChipSource
-from geocity.data.samplers import ChipGeoSampler
 from geocity.errors import NoOverlapError
 from geocity.io.chip_options import ChipOptions
 from geocity.io.chip_writer import ChipPlace
@@ -61,13 +61,9 @@ def survey(
     wants_all = options.chips == "all" or options.negatives > 0
     found, empty, unknown = [], 0, 0
     for number, source in enumerate(sources):
-        sampler = ChipGeoSampler(
-            source.scenes, options.chip_size, options.stride, options.edge, mask
-        )
-        mine = [i for i in range(len(sampler)) if sampler.image_of(i) == source.position]
-        for done, index in enumerate(mine, start=1):
-            progress(done, len(mine), f"looking at image {number + 1} of {len(sources)}")
-            window = sampler.windows(index).read
+        windows = _windows(source, options, mask)
+        for done, window in enumerate(windows, start=1):
+            progress(done, len(windows), f"looking at image {number + 1} of {len(sources)}")
             for angle in angles:
                 if angle and mask is not None and not _turned_inside(source, window, angle, mask):
                     continue
@@ -85,6 +81,31 @@ def survey(
     if empty or unknown:
         logger.info("%d chips without imagery and %d without labels were skipped.", empty, unknown)
     return found
+
+
+def _windows(source: ChipSource, options: ChipOptions, mask: Any) -> Sequence[Window]:
+    """Return the chips worth a look: a scene may be far larger than what is drawn in it."""
+    plan = plan_chips(source.grid.shape, options.chip_size, options.stride, options.edge)
+    if options.chips == "all" or options.negatives > 0:
+        windows: Sequence[Window] = plan
+    else:
+        # Corners of a turned chip reach beyond the chip; outlines may touch a pixel more.
+        margin = options.chip_size if options.rotation_deg % 360 else 1
+        windows = plan.meeting(_in_pixels(source.labels.extents(), source.grid, margin))
+    if mask is None:
+        return windows
+    near = plan.meeting(_in_pixels(np.array([mask.bounds]), source.grid, 1))
+    wanted = near if windows is plan else sorted(set(near) & set(windows))
+    return list(itertools.compress(wanted, chips_inside(wanted, source.grid, mask)))
+
+
+def _in_pixels(boxes: NDArray[np.float64], grid: Grid, margin: int) -> NDArray[np.float64]:
+    """Return boxes of map units as first row, first column, last row and last column."""
+    transform = grid.transform
+    rows = (boxes[:, (3, 1)] - transform.f) / transform.e
+    cols = (boxes[:, (0, 2)] - transform.c) / transform.a
+    first, last = (np.stack([rows[:, i], cols[:, i]], axis=1) for i in (0, 1))
+    return np.concatenate([first - margin, last + margin], axis=1)
 
 
 def _mask(sources: Sequence[ChipSource], options: ChipOptions) -> Any:

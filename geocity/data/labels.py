@@ -173,6 +173,11 @@ class LabelDataset(VectorDataset):
         sample: dict[str, Any] = {"crs": self.crs, "bounds": query, "mask": mask}
         return self.transforms(sample) if self.transforms is not None else sample
 
+    def extents(self) -> NDArray[np.float64]:
+        """Return a box (left, bottom, right, top) for each outline, in the dataset's CRS."""
+        boxes: NDArray[np.float64] = shapely.bounds(self._shapes)
+        return boxes
+
     def burn(self, grid: Grid) -> NDArray[np.uint8]:
         """Return the labels on a grid in the dataset's CRS, 255 where the class is unknown."""
         # Ascending positions are the order of the file: the later feature wins.

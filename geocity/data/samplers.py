@@ -2,8 +2,8 @@
 
 TorchGeo's `GridGeoSampler` counts in map units from the lower left corner: it drops scenes smaller
 than a tile without a word, and float rounding gives one scene in five a row of tiles too many.
-These subclasses plan windows on the pixels of each image, from its top left corner, and yield them
-as the same geographic slices, so that any data loader takes them.
+This subclass plans windows on the pixels of each image, from its top left corner, and yields
+them as the same geographic slices, so that any data loader takes them.
 """
 
 import abc
@@ -17,14 +17,13 @@ import shapely
 from torchgeo.datasets import GeoDataset
 from torchgeo.samplers import GridGeoSampler
 
-from geocity.core.chip_plan import EdgeRule, chips_inside, plan_chips
 from geocity.core.grid import Grid
 from geocity.core.tiles import Tile, plan_tiles
 from geocity.data.scenes import SceneDataset
 
 
 class PixelGridSampler(GridGeoSampler):
-    """Windows of whole pixels, image by image, as geographic slices; see its two subclasses.
+    """Windows of whole pixels, image by image, as geographic slices; see its subclass.
 
     Args:
         dataset: scenes, or ``scenes & labels``; windows always follow the pixels of the scenes.
@@ -117,39 +116,6 @@ class PaddedGridGeoSampler(PixelGridSampler):
 
     def _plan(self, grid: Grid) -> Sequence[Tile]:
         return plan_tiles(grid.shape, self.size_px, self.padding)
-
-
-class ChipGeoSampler(PixelGridSampler):
-    """Chips for training: squares at a stride, with a rule for the edge (`plan_chips`).
-
-    Args:
-        mask: polygons in the CRS of the scenes; only chips wholly inside are made.
-    """
-
-    def __init__(
-        self,
-        dataset: GeoDataset,
-        size: int,
-        stride: int = 0,
-        edge: EdgeRule = "shift",
-        mask: shapely.Geometry | None = None,
-    ) -> None:
-        """Plan the chips.
-
-        Raises:
-            ValueError: if size, stride or rule make no sense.
-            TypeError: if the dataset holds no `SceneDataset`.
-        """
-        self._edge: EdgeRule = edge
-        self._mask = mask
-        super().__init__(dataset, size, stride or size)
-
-    def _plan(self, grid: Grid) -> Sequence[Tile]:
-        windows = plan_chips(grid.shape, self.size_px, self.stride_px, self._edge)
-        if self._mask is not None:
-            inside = chips_inside(windows, grid, self._mask)
-            windows = tuple(itertools.compress(windows, inside))
-        return [Tile(window, window) for window in windows]
 
 
 def _scenes_of(dataset: GeoDataset) -> SceneDataset:

@@ -50,8 +50,8 @@ def test_padded_chips_cover_the_scene_without_overlap(rows, cols, size):
 
 
 def test_a_scene_smaller_than_a_chip_gets_one_chip():
-    assert plan_chips((30, 50), 64) == (Window(0, 0, 64, 64),)
-    assert plan_chips((30, 50), 64, edge="drop") == ()
+    assert list(plan_chips((30, 50), 64)) == [Window(0, 0, 64, 64)]
+    assert list(plan_chips((30, 50), 64, edge="drop")) == []
 
 
 def test_stride_zero_means_no_overlap():
@@ -73,3 +73,36 @@ def test_only_chips_wholly_inside_the_mask():
     )
     inside = [w for w, yes in zip(windows, chips_inside(windows, grid, mask), strict=True) if yes]
     assert inside == [Window(0, 0, 10, 10), Window(0, 10, 10, 10)]
+
+
+@given(
+    rows=sides, cols=sides, size=st.integers(1, 20), stride=st.integers(0, 25),
+    edge=st.sampled_from(["shift", "drop", "pad"]), data=st.data(),
+)  # fmt: skip
+def test_chips_that_meet_boxes_are_those_of_the_plan_that_do(rows, cols, size, stride, edge, data):
+    plan = plan_chips((rows, cols), size, stride, edge)
+    box = st.tuples(*[st.integers(-30, 90)] * 4).map(
+        lambda b: (min(b[0], b[2]), min(b[1], b[3]), max(b[0], b[2]), max(b[1], b[3]))
+    )
+    boxes = data.draw(st.lists(box, max_size=4))
+    met = [
+        chip
+        for chip in plan
+        if any(
+            top <= chip.row_end
+            and chip.row <= bottom
+            and left <= chip.col_end
+            and chip.col <= right
+            for top, left, bottom, right in boxes
+        )
+    ]
+    assert plan.meeting(np.array(boxes, float).reshape(-1, 4)) == met
+    assert plan[1:3] == list(plan)[1:3]
+
+
+def test_a_plan_of_millions_of_chips_is_made_at_once():
+    plan = plan_chips((10**6, 10**6), 32, 1)
+    assert len(plan) == (10**6 - 31) ** 2
+    assert plan[-1] == Window(10**6 - 32, 10**6 - 32, 32, 32)
+    with pytest.raises(IndexError):
+        plan[len(plan)]

@@ -20,10 +20,9 @@ from torch.utils.data import DataLoader
 from torchgeo.datasets import GeoDataset, RasterDataset, stack_samples
 from torchgeo.samplers import GridGeoSampler
 
-from geocity.core.chip_plan import plan_chips
 from geocity.core.grid import Grid, Window
 from geocity.core.tiles import plan_tiles
-from geocity.data.samplers import ChipGeoSampler, PaddedGridGeoSampler
+from geocity.data.samplers import PaddedGridGeoSampler
 from geocity.data.scenes import SceneDataset
 from geocity.errors import BandMismatchError, GridMismatchError, InputError, MissingCRSError
 from tests.conftest import make_grid, position_coded, write_raster
@@ -300,19 +299,11 @@ def test_only_tiles_that_meet_the_region(tmp_path):
     assert len(list(sampler)) == 3
 
 
-def test_chip_sampler_yields_the_chip_plan(tmp_path):
-    dataset = SceneDataset(scene(tmp_path / "a.tif", 70, 90))
-    sampler = ChipGeoSampler(dataset, 32, 16)
-    assert [sampler.windows(i).read for i in range(len(sampler))] == list(
-        plan_chips((70, 90), 32, 16)
-    )
+def test_samples_know_their_image(tmp_path):
+    sampler = PaddedGridGeoSampler(SceneDataset(scene(tmp_path / "a.tif", 70, 90)), 32)
     assert sampler.image_of(len(sampler) - 1) == 0
     with pytest.raises(IndexError):
         sampler.windows(len(sampler))
-    mask = dataset.images[0].grid[Window(0, 0, 40, 90)].polygon()
-    assert {
-        w.row for w, _ in map(ChipGeoSampler(dataset, 32, 32, mask=mask).windows, range(3))
-    } == {0}
 
 
 def test_samplers_need_scenes(tmp_path):
@@ -332,7 +323,7 @@ def test_a_forked_worker_never_shares_a_warm_handle(tmp_path):
         tmp_path / "a.tif", 256, 256, tiled=True, blockxsize=64, blockysize=64, compress="deflate"
     )
     dataset = SceneDataset(path)
-    queries = list(ChipGeoSampler(dataset, 48, 16))
+    queries = list(PaddedGridGeoSampler(dataset, 48, 16))
     sums = [int(dataset[query]["image"].sum()) for query in queries]  # warms the parent's handle
     context = multiprocessing.get_context("fork")
     wrong = context.Queue()

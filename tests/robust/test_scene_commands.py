@@ -77,7 +77,20 @@ def test_classify(folders, toy_package, toy_engine, read_classes, name):
         assert (values == expected)[HOLE if odd.hole else 0 :].all()
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("rotation", [0, 30])
+def test_chips_of_a_giant_take_as_long_as_what_is_drawn_in_it(folders, rotation):
+    path = sparse_giant(folders[0])
+    out = folders[1] / "chips"
+    with time_limit(20):
+        outcome = run(
+            "export-chips", path, "--labels", slums(folders[0]), "-o", out, "--chip-size", 32,
+            "--rotation", rotation, "--split", "1,0,0", inputs=folders[0], outputs=folders[1],
+        )  # fmt: skip
+    assert not outcome.refused
+    assert 1 < len(read_chip_folder(out).chips) < 30
+
+
+@pytest.mark.parametrize("name", [*KINDS, *({"huge_claim"} - set(KINDS))])
 def test_export_chips(folders, name):
     odd, source, out = RASTERS[name], folders[0], folders[1] / "chips"
     path = odd.write(source, imagery())
