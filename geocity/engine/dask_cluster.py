@@ -88,8 +88,20 @@ class DaskCluster:
         self._quiet.end()
 
     def _meet(self) -> None:
-        """Wait for a worker, and refuse a cluster of other versions."""
-        if not self.client.scheduler_info()["workers"]:
+        """Refuse a cluster of other versions."""
+        self.await_a_worker()
+        found = self.client.get_versions(packages=["geocity"])
+        _refuse_other_versions(found["scheduler"], "the scheduler")
+        for name, worker in found["workers"].items():
+            _refuse_other_versions(worker, f"the worker {name}")
+
+    def await_a_worker(self) -> None:
+        """Wait for the first worker, at the start and after a cluster has shrunk to none.
+
+        Raises:
+            WorkError: if none joins in ten minutes.
+        """
+        if not self._known_workers():
             logger.info("Waiting for workers to join %s.", self._address)
             try:
                 self.client.wait_for_workers(1, timeout=_JOIN_S)
@@ -98,19 +110,20 @@ class DaskCluster:
                     f"No worker has joined {self._address} in {_JOIN_S} s; start some (dask worker "
                     f"{self._address} --nthreads 1), or look into the queue they wait in."
                 ) from error
-        found = self.client.get_versions(packages=["geocity"])
-        _refuse_other_versions(found["scheduler"], "the scheduler")
-        for name, worker in found["workers"].items():
-            _refuse_other_versions(worker, f"the worker {name}")
 
     def workers(self) -> int:
         """Return how many processes there are now."""
-        return len(self.client.scheduler_info()["workers"])
+        return len(self._known_workers())
 
     def resources(self) -> dict[str, float]:
         """Return what a task takes: a graphics card, where workers declare them."""
-        told = self.client.scheduler_info()["workers"].values()
+        told = self._known_workers().values()
         return {"GPU": 1} if any("GPU" in worker.get("resources", {}) for worker in told) else {}
+
+    def _known_workers(self) -> dict[str, Any]:
+        # Some versions of Dask tell of five only, unless asked for all.
+        known: dict[str, Any] = self.client.scheduler_info(n_workers=-1)["workers"]
+        return known
 
     def look_after(self) -> None:
         """Notice that the scheduler is gone.
@@ -153,8 +166,9 @@ class _Round:
 
     def __init__(self, cluster: DaskCluster, work: Work) -> None:
         self._cluster, self._work = cluster, work
+        cluster.await_a_worker()
         self._resources = cluster.resources()
-        self._workers = cluster.workers()
+        self._workers = max(1, cluster.workers())  # the first may be gone again
         self._counted = self._told = time.monotonic()
         limit = -(-len(work.parts) // (self._workers * _SPANS_PER_WORKER))
         self._waiting: deque[Span] = deque(spans(work.parts, limit=min(limit, _LARGEST_SPAN)))
