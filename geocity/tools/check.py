@@ -17,6 +17,7 @@ from geocity.core.grid import same_crs
 from geocity.core.layout import Layout
 from geocity.core.scene_fit import scene_fit
 from geocity.errors import GeocityError, InputError
+from geocity.io.alpha_bands import mistaken_alpha
 from geocity.io.gdal_cache import cache_bytes
 from geocity.io.label_layers import in_crs, mended, read_layer
 from geocity.io.model_packages import ModelPackage, read_model
@@ -158,7 +159,8 @@ def _scene(scene: Scene) -> list[Finding]:
         f"is {cols} x {rows} pixels of {grid.cell_size_m:.3g} m, {scene.count} band(s) of "
         f"{scene.dtype.name}, in {grid.crs.name}"
     )
-    return [Finding("ok", name, "scene", found), *_crs(scene), *_blocks(scene), *_data(scene)]
+    about = [*_crs(scene), *_blocks(scene), *_alpha(scene), *_data(scene)]
+    return [Finding("ok", name, "scene", found), *about]
 
 
 def _crs(scene: Scene) -> list[Finding]:
@@ -175,6 +177,11 @@ def _blocks(scene: Scene) -> list[Finding]:
         return []
     advice = "tile it for speed (gdal_translate -co TILED=YES, or -of COG)"
     return [Finding("warning", scene.path.name, "storage", "is stored in whole rows", advice)]
+
+
+def _alpha(scene: Scene) -> list[Finding]:
+    told = mistaken_alpha(scene.path)
+    return [] if told is None else [Finding("warning", scene.path.name, "alpha", *told)]
 
 
 def _data(scene: Scene) -> list[Finding]:

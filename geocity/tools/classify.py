@@ -15,6 +15,7 @@ from geocity.engine.plan import PART_SIDE, Part, plan_parts
 from geocity.engine.run import WorkOptions, executor_for, run_parts, tell_what_stays
 from geocity.engine.store import PartStore, parts_folder
 from geocity.errors import InputError
+from geocity.io.alpha_bands import warn_of_mistaken_alpha
 from geocity.io.model_packages import read_model
 from geocity.io.part_rasters import class_raster_of_parts, probability_raster_of_parts
 from geocity.io.rasters import open_scene
@@ -76,6 +77,7 @@ def classify(
             fresh_output(result, overwrite=overwrite)
     package = read_model(model)
     chosen = chosen_classes(package.contract, probability_classes)
+    warn_of_mistaken_alpha(scene)
     with open_scene(scene) as stored:
         plan = plan_scene(stored, package, options)
     job = ClassifyJob(_anywhere(plan), chosen if probability is not None else ())

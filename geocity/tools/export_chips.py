@@ -10,6 +10,7 @@ from geocity.core.classes import ClassTable
 from geocity.core.progress import Progress, silent
 from geocity.core.split import DROPPED, PARTS
 from geocity.errors import ClassTableError, InputError
+from geocity.io.alpha_bands import warn_of_mistaken_alpha
 from geocity.io.chip_options import ChipOptions
 from geocity.io.chip_writer import ChipFolderPlan, ChipFolderWriter
 from geocity.io.rasters import open_scene
@@ -108,6 +109,8 @@ def _open_sources(
             f"{len(scenes)} scenes need one label file for all or one for each, not {len(labels)}."
         )
     everything = SceneDataset(scenes, cell_size_m=options.cell_size_m)  # refuses what does not fit
+    for scene in scenes:
+        warn_of_mistaken_alpha(scene)
     rules = LabelRules(
         options.class_field,
         options.class_values,
@@ -126,7 +129,10 @@ def _open_sources(
         groups.setdefault((label, alone), []).append(scene)
     sources = []
     for (label, _), members in groups.items():
-        dataset = SceneDataset(members, cell_size_m=options.cell_size_m)
+        # In one order of bands, whoever is read apart.
+        dataset = SceneDataset(
+            members, cell_size_m=options.cell_size_m, bands=everything.band_names
+        )
         for position, image in enumerate(dataset.images):
             files = [Path(dataset.index.filepath.iloc[m]) for m, _ in image.mosaic.members]
             name = "+".join(file.stem for file in files)

@@ -358,10 +358,26 @@ def alpha_and_nodata(folder, pixels):
     return _with_alpha(folder, pixels, nodata=200)
 
 
-def _with_alpha(folder, pixels, **options):
+@odd(hole=True)
+def soft_alpha(folder, pixels):
+    """An alpha band that fades out along the edge of what is there."""
+    mask = _mask(pixels).astype(np.uint8)
+    mask[HOLE : HOLE + 5] = np.arange(1, 6)[:, None] * 40
+    return _with_alpha(folder, pixels, mask)
+
+
+@odd()
+def infrared_called_alpha(folder, pixels):
+    """Near infrared in a last band that is tagged as alpha."""
+    rows, cols = np.indices(pixels.shape[1:])
+    return _with_alpha(folder, pixels, 40 + (rows * 3 + cols * 5) % 180)
+
+
+def _with_alpha(folder, pixels, opacity=None, **options):
+    opacity = _mask(pixels) if opacity is None else opacity
     kinds = [ColorInterp.red, ColorInterp.green, ColorInterp.blue]
     kinds = [*(kinds if len(pixels) == 3 else [ColorInterp.gray] * len(pixels)), ColorInterp.alpha]
-    both = np.concatenate([pixels, _mask(pixels)[None].astype(pixels.dtype)])
+    both = np.concatenate([pixels, opacity[None].astype(pixels.dtype)])
     return _write(folder, both, colorinterp=kinds, **options)
 
 

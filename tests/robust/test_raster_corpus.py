@@ -8,6 +8,7 @@ import pytest
 
 from geocity.core.grid import Window, blocks
 from geocity.errors import GeocityError
+from geocity.io.alpha_bands import mistaken_alpha
 from geocity.io.class_rasters import open_class_raster
 from geocity.io.rasters import open_scene
 from tests.corpus.rasters import HOLE, RASTERS, classes, imagery, sparse_giant
@@ -60,7 +61,8 @@ def test_a_scene_is_read_right_or_refused(tmp_path, name):
 def test_a_class_raster_is_read_right_or_refused(tmp_path, name):
     odd = RASTERS[name]
     path = odd.write(tmp_path, classes())
-    several = name.startswith(("bands_", "alpha", "float", "type_float")) and name != "bands_1"
+    several = name.startswith(("bands_", "float", "type_float")) or "alpha" in name
+    several &= name != "bands_1"
     if odd.refusal or several:
         with (
             little_memory(600),
@@ -77,6 +79,12 @@ def test_a_class_raster_is_read_right_or_refused(tmp_path, name):
         expected[:HOLE] = 255
     if odd.exact:
         assert (values == expected).all()
+
+
+@pytest.mark.parametrize("name", ["bands_4", *(name for name in RASTERS if "alpha" in name)])
+def test_imagery_is_told_from_alpha(tmp_path, name):
+    told = mistaken_alpha(RASTERS[name].write(tmp_path, imagery()))
+    assert (told is not None) == (name == "infrared_called_alpha")
 
 
 def test_a_giant_of_nothing_is_opened_and_described_at_once(tmp_path):

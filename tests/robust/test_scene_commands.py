@@ -5,10 +5,14 @@ import json
 
 import numpy as np
 import pytest
+import rasterio
 from click.testing import CliRunner
+from rasterio.enums import ColorInterp
 
 from geocity.cli import main
+from geocity.io.alpha_bands import mistaken_alpha
 from geocity.io.chips import read_chip, read_chip_folder
+from geocity.io.rasters import open_scene
 from tests.corpus import rasters, vectors
 from tests.corpus.rasters import HOLE, KINDS, RASTERS, classes, imagery, people, sparse_giant
 from tests.robust.outcome import names, run, time_limit
@@ -182,3 +186,22 @@ def test_map(folders, toy_package, toy_engine, name):
     outcome = run("map", path, "-m", toy_package, "-o", out, inputs=source, outputs=folders[1])
     if not refuse(odd, outcome):
         assert list(out.glob("*.qgz"))
+
+
+def test_infrared_called_alpha_is_never_lost_in_silence(folders, toy_package, toy_engine):
+    source, out = folders
+    path = RASTERS["infrared_called_alpha"].write(source, imagery())
+    made = ("--labels", slums(source), "--chip-size", 32, "--split", "1,0,0")
+    for words in (
+        ("classify", path, "-m", toy_package, "-o", out / "classes.tif"),
+        ("export-chips", path, *made, "-o", out / "chips"),
+        ("check", path),
+    ):
+        said = CliRunner().invoke(main, list(map(str, words))).output
+        assert said.count("a band 4 that is tagged as alpha") == 1, said
+        assert "gdal_edit.py -colorinterp_4 undefined" in said
+    with rasterio.open(path, "r+") as dataset:  # what the advice does
+        dataset.colorinterp = (*dataset.colorinterp[:3], ColorInterp.undefined)
+    with open_scene(path) as scene:
+        assert scene.count == 4
+        assert mistaken_alpha(path) is None
