@@ -1,6 +1,6 @@
-"""The tests, room by room."""
+"""The tests of geocity."""
 
 import os
 
-# Before anything computes: processes that test side by side are quicker with a core each.
+# `pytest -n` runs a process for each core; more threads would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -15,6 +15,34 @@ from geocity.core.grid import Grid
 settings.register_profile("geocity", deadline=None)
 settings.load_profile("geocity")
 
+# With a process for each core, none should be left with one of these when the others are done.
+LONGEST = (
+    "qgis_plugin/test_in_qgis.py",
+    "models/test_distributed.py",
+    "robust/test_layer_commands.py",
+    "robust/test_trouble.py",
+    "models/test_engines.py",
+    "tools/test_train.py",
+    "tools/city/test_train.py",
+    "tools/city/test_explain.py",
+    "models/test_relevance.py",
+    "engine/test_processes.py",
+    "engine/test_dask_cluster.py",
+    "tools/city/test_import_checkpoint.py",
+    "tools/city/test_evaluate.py",
+    "tools/city/test_compare.py",
+    "browser/test_tracker_in_chromium.py",
+    "test_docs_site.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Start with what takes longest."""
+    place = {name: number for number, name in enumerate(LONGEST)}
+    here = Path(__file__).parent
+    items.sort(key=lambda i: place.get(i.path.relative_to(here).as_posix(), len(place)))
+
+
 UTM43 = pyproj.CRS.from_epsg(32643)
 
 

@@ -14,10 +14,8 @@ import pytest
 import rasterio
 from geocity_qgis.commands import COMMANDS
 
-from geocity.core.classes import ClassTable
-from geocity.core.model_contract import ModelContract
-from geocity.io.model_packages import write_model
 from tests.conftest import make_grid, write_raster
+from tests.io.test_onnx_models import METADATA, write_onnx
 from tests.qgis_plugin.conftest import make_fake_python
 from tests.tracker_inputs import AFTER, BEFORE, square, write_layer, write_slums
 
@@ -72,27 +70,6 @@ def make_place(parent):
     return folder
 
 
-def write_model_of_chance(path):
-    """Write a model that works and has learnt nothing."""
-    from geocity.models.networks import build_network, network_weights
-
-    contract = ModelContract(
-        architecture="unet",
-        encoder="compact",
-        bands=("Red", "Green", "Blue"),
-        dtype="uint8",
-        value_range=(0.0, 255.0),
-        cell_size_m=2.0,
-        classes=ClassTable.named(["background", "slum"]),
-        scale=255.0,
-        mean=(0.5, 0.5, 0.5),
-        std=(0.3, 0.3, 0.3),
-        tile_size=64,
-        padding=8,
-    )
-    return write_model(path, contract, network_weights(build_network(contract)))
-
-
 @pytest.fixture(scope="session")
 def session(qgis, tmp_path_factory, worker_id):
     """What QGIS did in one go: starting it takes longer than most of what it does."""
@@ -124,13 +101,14 @@ def drive(qgis, folder):
     shutil.copy(scene, place / "hang.tif")
     (place / "broken.geocity").write_text("not a model", encoding="utf-8")
     broken = {"SCENES": [scene], "MODEL": str(place / "broken.geocity")}
-    write_model_of_chance(place / "chance.geocity")
+    # An ONNX file runs at once; a model file of geocity would first be converted, which takes long.
+    write_onnx(place / "colour.onnx", metadata={**METADATA, "resolution": 200})
     classes = str(place / "classes 2025.tif")
     maps = [str(place / f"classes {d.year}.tif") for d in (BEFORE, AFTER)]
     change = {"MAPS": maps, "DATE": f"{BEFORE},{AFTER}", "OUT": str(place / "shown.gpkg")}
     mapping = {
         "SCENES": [scene],
-        "MODEL": str(place / "chance.geocity"),
+        "MODEL": str(place / "colour.onnx"),
         "MIN_AREA": 0,
         "OUT": str(place / "my map"),
     }

@@ -1,3 +1,5 @@
+import copy
+import functools
 import io
 import os
 import pickle
@@ -18,6 +20,7 @@ from geocity.tools.city.import_checkpoint import import_checkpoint
 from tests.toy_cities import toy_folder
 
 
+@functools.cache
 def resnet(name, cities=45):
     torch.manual_seed(1)
     network = getattr(torchvision.models, name)(num_classes=cities).eval()
@@ -91,7 +94,7 @@ def test_a_hostile_pickle_is_refused_and_runs_nothing(inside, tmp_path):
     hostile = Hostile(os.mkdir, str(victim))
     content = hostile
     if inside:
-        content = resnet("resnet18")
+        content = copy.deepcopy(resnet("resnet18"))
         content.extra = hostile
     torch.save(content, tmp_path / "evil.pth")
     with pytest.raises(ModelError, match=r"mkdir.*could run code.*state_dict"):
@@ -134,7 +137,15 @@ def test_what_holds_no_resnet(content, message, tmp_path):
 
 
 def test_a_network_of_another_width(tmp_path):
-    torch.save(resnet("wide_resnet50_2"), tmp_path / "m.pth")
+    with torch.device("meta"):
+        network = torchvision.models.wide_resnet50_2(num_classes=45)
+    # It is the shapes that matter: one zero, seen as often as it takes, makes a small file.
+    for name, weight in network.state_dict().items():
+        module, _, own = name.rpartition(".")
+        kind = nn.Parameter if own in ("weight", "bias") else nn.Buffer
+        zeros = torch.zeros((), dtype=weight.dtype).expand(weight.shape)
+        setattr(network.get_submodule(module), own, kind(zeros))
+    torch.save(network, tmp_path / "m.pth")
     with pytest.raises(InputError, match="looks like a resnet50, but"):
         import_checkpoint(tmp_path / "m.pth", out=tmp_path / "m.geocity")
 
