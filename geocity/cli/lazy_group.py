@@ -42,7 +42,7 @@ class LazyGroup(click.Group):
         return list(self._order)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command; these modules import nothing but click."""
+        """Import a command: click, and the options of its tool, which are light."""
         if cmd_name not in self._order:
             return None
         name = self._modules.get(cmd_name, cmd_name.replace("-", "_"))

@@ -172,6 +172,10 @@ class Grid:
         cols = max(1, math.ceil((right - left) / step_x - 1e-6))
         return Grid(self.crs, Affine(step_x, 0, left, 0, -step_y, top), (rows, cols))
 
+    def coarser(self, step: int, shape: tuple[int, int]) -> "Grid":
+        """Return a grid of pixels ``step`` times as wide and high, from the same first corner."""
+        return Grid(self.crs, self.transform @ Affine.scale(step), shape)
+
     def window_of_bounds(self, bounds: Bounds) -> Window | None:
         """Return the smallest window of whole pixels that covers the bounds, cut to the grid.
 
@@ -228,9 +232,10 @@ def turner(source: pyproj.CRS, target: pyproj.CRS) -> pyproj.Transformer:
     try:
         return pyproj.Transformer.from_crs(source, target, always_xy=True)
     except pyproj.exceptions.ProjError as error:
+        local, other = (target, source) if target.geodetic_crs is None else (source, target)
         raise MissingCRSError(
-            f"Nothing leads from {source.name} to {target.name}: one of them is a local system "
-            "that lies nowhere on Earth; georeference that file first."
+            f"Nothing leads from {local.name!r}, a local system that lies nowhere on Earth, to "
+            f"{other.name!r}; georeference the file that is in {local.name!r} first."
         ) from error
 
 

@@ -19,6 +19,7 @@ from geocity.io.figures.accuracy import (
     draw_confusion_matrix,
     draw_reliability,
 )
+from geocity.io.text_tables import aligned
 
 METRICS_JSON = "metrics.json"
 PER_CLASS_CSV = "per_class.csv"
@@ -136,15 +137,7 @@ def evaluation_table(report: Mapping[str, Any]) -> str:
         "found km²",
         "area",
     )
-    lines = [head, *(_class_line(row) for row in report["classes"])]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    table = "\n".join(
-        "  ".join(
-            cell.ljust(width) if i == 0 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
+    table = aligned([head, *(_class_line(row) for row in report["classes"])])
     pixels = report["pixels"]
     overall = _share(report["overall_accuracy_of_all_known_pixels"])
     unanswered = f", {pixels['unanswered']:,} without an answer" if pixels["unanswered"] else ""

@@ -11,13 +11,13 @@ from geocity.core.classes import NODATA
 from geocity.core.grid import Window, blocks
 from geocity.core.layout import Layout
 from geocity.core.probabilities import decide, layers_needed
+from geocity.core.probability_tally import PROBABILITY_STEPS
 from geocity.core.regrid import Regridder
 from geocity.core.strips import Strips
 from geocity.models.tile_inference import Run, TileSource, settled_blocks
 
 # Rasters are written in whole blocks of 512, this many rows and columns at a time.
 _PIECE = (512, 4096)
-_PROBABILITY_STEPS = 254
 # Rows of the target whose mask is read at a time, where it is read apart.
 _MASK_ROWS = 256
 
@@ -117,7 +117,7 @@ class _Writer:
         self._classes.add(classes, place)
         if self._chances is not None:
             chosen = np.stack([self._chance(layers, i) for i in self._outputs.chosen])
-            stored = np.rint(chosen * _PROBABILITY_STEPS).astype(np.uint8)
+            stored = np.rint(chosen * PROBABILITY_STEPS).astype(np.uint8)
             stored[:, missing] = NODATA
             self._chances.add(stored, place)
 

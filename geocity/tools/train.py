@@ -15,13 +15,14 @@ from geocity.tools.starting_weights import starting_weights
 from geocity.tools.train_options import TrainOptions, is_weight_file
 from geocity.tools.training_contract import training_contract
 from geocity.tools.training_run import (
+    CURVES,
     began,
     begin,
     check_same,
     close_run,
     open_run,
     resumable,
-    say_stopped,
+    stoppable,
 )
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ __all__ = ["TrainOptions", "train"]
 
 logger = logging.getLogger(__name__)
 
-_CURVES = "curves.png"
 
 _USUAL_ENCODER = "resnet34"
 # A network answers differently in a large tile when it has only ever seen small crops.
@@ -80,11 +80,8 @@ def train(
     run = open_run(path, resume=resume, overwrite=overwrite)
     resume = resume and resumable(run)
     data, task, options = _prepare(folder, options, run, resume, progress)
-    try:
+    with stoppable(run):
         result = _run(data, task, options, run, resume, progress)
-    except KeyboardInterrupt:
-        say_stopped(run)
-        raise
     contract = training_contract(data, options, result)
     write_model(path, contract, result.weights, overwrite=overwrite)
     _finish(run, result)
@@ -264,7 +261,7 @@ def _finish(run: Path, result: "RunResult") -> None:
     """Draw the curves, and drop the checkpoints: the model file holds what they were for."""
     from geocity.io.figures.training import draw_curves
 
-    draw_curves(result.rows, run / _CURVES, overwrite=True)
+    draw_curves(result.rows, run / CURVES, overwrite=True)
     close_run(run)
     best = result.best
     logger.info(

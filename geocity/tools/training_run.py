@@ -3,7 +3,8 @@
 import json
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from geocity.errors import InputError, OutputExistsError
 
 logger = logging.getLogger(__name__)
 
+CURVES = "curves.png"
 _RECORD = "options.json"
 _LAST, _BEST = "last.ckpt", "best.ckpt"
 
@@ -70,10 +72,15 @@ def check_same(run: Path, now: Record) -> None:
                 )
 
 
-def say_stopped(run: Path) -> None:
-    """Say, after an interruption, how to go on."""
-    if resumable(run):
-        logger.warning("Stopped; the same command with --resume goes on after the last epoch.")
+@contextmanager
+def stoppable(run: Path) -> Iterator[None]:
+    """Say, when what is done inside is interrupted, how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if resumable(run):
+            logger.warning("Stopped; the same command with --resume goes on after the last epoch.")
+        raise
 
 
 def close_run(run: Path) -> None:

@@ -109,3 +109,11 @@ def test_an_empty_grid_is_refused():
 def test_the_outline_has_the_area_of_the_pixels():
     grid = make_grid()
     assert grid.polygon().area == pytest.approx(math.prod(grid.shape) * 0.64)
+
+
+def test_coarser_pixels_begin_at_the_same_corner():
+    grid = make_grid(10, 7, cell=0.5)
+    coarse = grid.coarser(3, (4, 3))
+    assert coarse.cell_size == (1.5, 1.5)
+    assert coarse.shape == (4, 3)
+    assert coarse.transform @ (0, 0) == grid.transform @ (0, 0)

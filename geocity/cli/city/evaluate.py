@@ -15,7 +15,7 @@ from geocity.cli.options import (
     seed_option,
     tool_command,
 )
-from geocity.tools.city.evaluate_options import CityEvaluateOptions
+from geocity.tools.city.evaluate_options import SPLITS, CityEvaluateOptions
 
 _option = options_of(CityEvaluateOptions())
 
@@ -24,7 +24,7 @@ _option = options_of(CityEvaluateOptions())
 @click.argument("model", type=PATH)
 @click.argument("cities", type=PATH)
 @out_option("the folder of tables and figures")
-@_option("split", "Which part of the cities.", type=click.Choice(["test", "val", "train"]))
+@_option("split", "Which part of the cities.", type=click.Choice(SPLITS))
 @click.option("--fold", type=int, help="Which fold; that of the model by default.")
 @click.option(
     "--write-calibrated",

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 import shapely
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
@@ -57,3 +58,22 @@ def ground_units(sites: Sequence[str], pairs: NDArray[np.int64]) -> list[str]:
     for name, label in zip(names, group, strict=True):
         first.setdefault(int(label), name)
     return [first[int(group[site])] for site in site_of]
+
+
+def place_names(images: pd.DataFrame) -> pd.Series:
+    """Return the place that each image shows, by its name within the city.
+
+    Args:
+        images: one row an image, with ``unit`` (empty where nothing is said) and ``site``.
+    """
+    return images["unit"].where(images["unit"] != "", images["site"])
+
+
+def place_numbers(images: pd.DataFrame) -> NDArray[np.int64]:
+    """Number the places of all cities: images of one place share its number.
+
+    Args:
+        images: as for `place_names`, and ``city``.
+    """
+    keys = images["city"].astype(str) + "\n" + place_names(images).astype(str)
+    return np.asarray(keys.factorize(sort=True)[0], np.int64)

@@ -9,6 +9,7 @@ import numpy as np
 
 from geocity.core.cities.city_findings import CityFindings
 from geocity.core.cities.cue_audit import CUES, CueAudit
+from geocity.core.cities.ground_units import place_names
 from geocity.core.cities.scores import CITY_FIGURES, TOP, confused_pairs
 from geocity.core.cities.votes import Units, log_probabilities, ranking
 from geocity.io.cities.manifest import CityFolder
@@ -20,6 +21,7 @@ from geocity.io.figures.cities_accuracy import (
     draw_cues,
     draw_sureness,
 )
+from geocity.io.text_tables import aligned
 
 METRICS_JSON = "metrics.json"
 PER_CITY_CSV = "per_city.csv"
@@ -146,12 +148,12 @@ def write_answers(
 
 def _site_names(cities: CityFolder, found: CityFindings) -> list[str]:
     images, patches = cities.images, found.levels["patches"]
-    unit = images["unit"].where(images["unit"] != "", images["site"]).tolist()
+    places = place_names(images).tolist()
     image_of = dict(zip(patches.site.tolist(), patches.cluster.tolist(), strict=True))
     names = []
     for site in found.levels["sites"].cluster.tolist():
         image = image_of[site]
-        names.append(f"{cities.cities[int(images['city'].iloc[image])].code}/{unit[image]}")
+        names.append(f"{cities.cities[int(images['city'].iloc[image])].code}/{places[image]}")
     return names
 
 
@@ -186,15 +188,12 @@ def city_evaluation_table(report: Mapping[str, Any]) -> str:
     )
     lines = [head, ("number", *(f"{levels[level]['units']:,}" for level in head[1:]))]
     lines += [(title, *(_told(levels[level][key]) for level in head[1:])) for title, key in named]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    table = "\n".join(
-        "  ".join(
-            cell.ljust(width) if i == 0 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
-    parts = [table, _sites_sentence(report), *_sureness_sentences(report), _pairs_sentence(report)]
+    parts = [
+        aligned(lines),
+        _sites_sentence(report),
+        *_sureness_sentences(report),
+        _pairs_sentence(report),
+    ]
     if report.get("colour_baseline"):
         told = (f"{value:.3f} ({part})" for part, value in report["colour_baseline"].items())
         parts.append(f"Colour histograms alone, in training: balanced {', '.join(told)}.")

@@ -99,17 +99,31 @@ def draw_reliability(curves: Mapping[int, Reliability], classes: ClassTable, out
 def _draw_curve(upper: Axes, lower: Axes, curve: Reliability, land_class: LandClass) -> None:
     color = _unit(land_class.color)
     bars = curve.bins
+    draw_frequencies(upper, curve, land_class.name, color)
+    edges = [bar.low for bar in bars] + [1.0]
+    lower.stairs([bar.pixels for bar in bars], edges, color=color, fill=True, alpha=0.6)
+
+
+def draw_frequencies(
+    axes: Axes, curve: Reliability, name: str, color: str | tuple[float, float, float]
+) -> None:
+    """Draw how often what was given a probability was true, bin by bin.
+
+    Args:
+        axes: both from 0 to 1.
+        curve: the counts.
+        name: for the legend, which tells the calibration error too.
+        color: of line and marks.
+    """
     filled = curve.pixels > 0
-    upper.plot(
+    axes.plot(
         curve.probability_sum[filled] / curve.pixels[filled],
         curve.true_px[filled] / curve.pixels[filled],
         marker="o",
         markersize=4,
         color=color,
-        label=f"{land_class.name} (calibration error {curve.ece or 0:.3f})",
+        label=f"{name} (calibration error {curve.ece or 0:.3f})",
     )
-    edges = [bar.low for bar in bars] + [1.0]
-    lower.stairs([bar.pixels for bar in bars], edges, color=color, fill=True, alpha=0.6)
 
 
 def draw_comparisons(comparisons: Sequence[Comparison], classes: ClassTable, out: Path) -> None:

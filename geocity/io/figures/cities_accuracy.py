@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from geocity.core.calibration import Reliability
 from geocity.core.cities.cue_audit import CUES, CueAudit
 from geocity.core.cities.scores import Figure, LevelScores
+from geocity.io.figures.accuracy import draw_frequencies
 from geocity.io.figures.style import (
     ACCENT,
     INK,
@@ -156,15 +157,7 @@ def draw_sureness(curves: Mapping[str, tuple[Reliability, Reliability]], out: Pa
             for curve, label, color in zip(
                 pair, ("as trained", "calibrated"), (QUIET, PALETTE[0]), strict=True
             ):
-                filled = curve.pixels > 0
-                upper.plot(
-                    curve.probability_sum[filled] / curve.pixels[filled],
-                    curve.true_px[filled] / curve.pixels[filled],
-                    marker="o",
-                    markersize=4,
-                    color=color,
-                    label=f"{label} (calibration error {curve.ece or 0:.3f})",
-                )
+                draw_frequencies(upper, curve, label, color)
                 edges = np.linspace(0, 1, len(curve.pixels) + 1)
                 lower.stairs(curve.pixels, edges, color=color, fill=True, alpha=0.45)
             upper.set_title(name)

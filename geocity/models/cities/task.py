@@ -12,7 +12,7 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 
 from geocity.models.cities.networks import adopt_backbone, make_city_network
 from geocity.models.networks import Weights
-from geocity.models.segmentation import by_decay, channels_last, one_cycle
+from geocity.models.segmentation import by_decay, channels_last, log_per_epoch, one_cycle
 
 SCHEDULES = ("one-cycle", "constant")
 
@@ -95,15 +95,15 @@ class CityTask(ClassificationTask):
         logits = self(channels_last(batch["image"]))
         loss: Tensor = self.criterion(logits, batch["label"])
         hits = (logits.argmax(1) == batch["label"]).float().mean()
-        self._log("train_loss", loss, batch)
-        self._log("train_accuracy", hits, batch)
+        log_per_epoch(self, "train_loss", loss, batch)
+        log_per_epoch(self, "train_accuracy", hits, batch)
         return loss
 
     def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Count a batch in."""
         logits = self(channels_last(batch["image"]))
         self.val_confusion.update(logits.argmax(1), batch["label"])
-        self._log("val_loss", self.criterion(logits, batch["label"]), batch)
+        log_per_epoch(self, "val_loss", self.criterion(logits, batch["label"]), batch)
 
     def on_validation_epoch_end(self) -> None:
         """Log the balanced accuracy; the matrix is summed over all ranks first."""
@@ -125,10 +125,6 @@ class CityTask(ClassificationTask):
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = one_cycle(optimizer, [options.rate] * len(groups), steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-    def _log(self, name: str, value: Tensor, batch: Any) -> None:
-        size = len(batch["image"])
-        self.log(name, value, on_step=False, on_epoch=True, sync_dist=True, batch_size=size)
 
 
 def city_epoch_line(row: dict[str, float], epochs: int) -> str:

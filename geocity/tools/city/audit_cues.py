@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from geocity.core.cities.city_split import SAME_DATE
 from geocity.core.cities.cue_audit import (
     CUES,
     CueAudit,
@@ -17,7 +18,7 @@ from geocity.core.cities.cue_audit import (
 from geocity.core.cities.scores import Figure, level_scores
 from geocity.core.cities.votes import Units
 from geocity.core.progress import Progress
-from geocity.tools.city.city_parts import SAME_DATE, CityPart, ask, read_part
+from geocity.tools.city.city_parts import CityPart, ask, read_part
 from geocity.tools.city.evaluate_options import CityEvaluateOptions
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from geocity.core.cities.city_calibration import direction_sums
 from geocity.core.cities.contract import CityContract
 from geocity.core.cities.directions import directions
+from geocity.core.cities.ground_units import place_numbers
 from geocity.core.cities.votes import Units, patch_units
 from geocity.core.progress import Progress
 from geocity.errors import InputError
@@ -17,10 +18,7 @@ from geocity.io.cities.manifest import CityFolder
 if TYPE_CHECKING:
     from geocity.models.cities.inference import CityModel, Predictions
 
-PARTS = ("test", "val", "train")
-
-SAME_DATE = "test_same_date"
-"""Test places on a date of training, where `prepare` held a date out."""
+_PARTS = ("test", "val", "train")
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +82,7 @@ def read_part(folder: CityFolder, contract: CityContract, split: str, fold: int)
         rows.tolist(),
         position[patches["city"].to_numpy(np.int64)[rows]],
         image,
-        _places(folder)[image],
+        place_numbers(folder.images)[image],
     )
 
 
@@ -98,15 +96,6 @@ def _positions(folder: CityFolder, contract: CityContract) -> NDArray[np.int64]:
             "cities that the model was trained on."
         )
     return position
-
-
-def _places(folder: CityFolder) -> NDArray[np.int64]:
-    """Number the places: `unit` says what is one place, the site where nothing is said."""
-    images = folder.images
-    unit = images["unit"].where(images["unit"] != "", images["site"])
-    keys = images["city"].astype(str) + "\n" + unit.astype(str)
-    numbers: NDArray[np.int64] = keys.factorize(sort=True)[0].astype(np.int64)
-    return numbers
 
 
 def chosen_fold(contract: CityContract, folder: CityFolder, fold: int | None) -> int:
@@ -125,13 +114,16 @@ def refuse_empty(part: CityPart, split: str, fold: int) -> None:
     """
     if (part.truth >= 0).any():
         return
-    patches = part.folder.patches
-    mine = patches[patches["fold"] == fold]
-    held = ", ".join(f"{name} {int((mine['part'] == name).sum())}" for name in PARTS)
     raise InputError(
-        f"{part.folder.path} has no {split} patches of the model's cities in fold {fold} ({held}); "
-        "choose another part with --split or another --fold."
+        f"{part.folder.path} has no {split} patches of the model's cities in fold {fold} "
+        f"({told_parts(part.folder, fold)}); choose another part with --split or another --fold."
     )
+
+
+def told_parts(folder: CityFolder, fold: int) -> str:
+    """Say how many patches the parts of a fold hold, for example ``test 0, val 54, train 108``."""
+    parts = folder.patches["part"][folder.patches["fold"] == fold]
+    return ", ".join(f"{name} {int((parts == name).sum())}" for name in _PARTS)
 
 
 def ask(

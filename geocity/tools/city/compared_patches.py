@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geocity.core.cities.even_draw import even_draw
+from geocity.core.cities.ground_units import place_numbers
 from geocity.core.cities.similarity import CityPatches
 from geocity.core.progress import Progress
 from geocity.errors import GridMismatchError, InputError
 from geocity.io.cities.manifest import City, CityFolder
 from geocity.io.cities.patch_places import patch_places
+from geocity.tools.city.city_parts import told_parts
 from geocity.tools.city.compare_options import CompareOptions
 
 if TYPE_CHECKING:
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_PARTS = ("test", "val", "train")
 _THUMBNAIL_PX = 96
 # Ground that differs by more than this in size is another subject for a network.
 _SIZE_TOLERANCE = 0.1
@@ -89,14 +90,12 @@ def choose_patches(folder: CityFolder, options: CompareOptions, fold: int) -> Co
         here = here & (patches["part"] == options.split).to_numpy()
     rows = np.flatnonzero(here)
     if not len(rows):
-        mine = patches[patches["fold"] == fold]
-        held = ", ".join(f"{name} {int((mine['part'] == name).sum())}" for name in _PARTS)
         raise InputError(
-            f"{folder.path} has no {options.split} patches in fold {fold} ({held}); choose another "
-            "part with --split, or --split all."
+            f"{folder.path} has no {options.split} patches in fold {fold} "
+            f"({told_parts(folder, fold)}); choose another part with --split, or --split all."
         )
     city = patches["city"].to_numpy(np.int64)[rows]
-    place = _places(folder)[patches["image"].to_numpy(np.int64)[rows]]
+    place = place_numbers(folder.images)[patches["image"].to_numpy(np.int64)[rows]]
     rng = np.random.default_rng(options.seed)
     kept = np.concatenate(
         [
@@ -112,14 +111,6 @@ def choose_patches(folder: CityFolder, options: CompareOptions, fold: int) -> Co
         logger.warning("%s: no %s patches, so not compared.", ", ".join(missing), options.split)
     cities = tuple(folder.cities[number] for number in present)
     return ComparedPatches(folder, rows[kept], cities, site.reshape(-1), city_of_site)
-
-
-def _places(folder: CityFolder) -> NDArray[np.int64]:
-    """Number the independent places of the images: `unit`, or the site where nothing is said."""
-    images = folder.images
-    unit = images["unit"].where(images["unit"] != "", images["site"])
-    keys = images["city"].astype(str) + "\n" + unit.astype(str)
-    return np.asarray(keys.factorize(sort=True)[0], np.int64)
 
 
 def refuse_other_ground(model: "CityModel", folder: CityFolder) -> None:

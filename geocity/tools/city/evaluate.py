@@ -22,7 +22,6 @@ from geocity.io.figures.cities_accuracy import CityLabels
 from geocity.io.staging import PathLike, fresh_output, staged_directory
 from geocity.tools.city.audit_cues import audit_cues
 from geocity.tools.city.city_parts import (
-    PARTS,
     CityMeans,
     CityPart,
     ask,
@@ -31,11 +30,9 @@ from geocity.tools.city.city_parts import (
     refuse_empty,
 )
 from geocity.tools.city.evaluate_options import CityEvaluateOptions
+from geocity.tools.city.training_measures import COLOUR_BASELINE
 
 logger = logging.getLogger(__name__)
-
-COLOUR_BASELINE = "colour histograms alone, balanced accuracy"
-"""What `train` calls the figures of its baseline in the model's metrics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +93,6 @@ def evaluate(
         OutputExistsError: if a result is there already.
     """
     options = options or CityEvaluateOptions()
-    _check(options)
     package, folder = read_city_package(model), read_city_folder(cities)
     contract = package.contract
     fold = chosen_fold(contract, folder, options.fold)
@@ -169,16 +165,6 @@ def _about(
 
 def _known(part: CityPart) -> CityPart:
     return part.take((part.truth >= 0).nonzero()[0])
-
-
-def _check(options: CityEvaluateOptions) -> None:
-    if options.split not in PARTS:
-        raise InputError(f"There is no part {options.split!r}; choose {', '.join(PARTS)}.")
-    for name, value in (("coverage", options.coverage), ("acceptance", options.acceptance)):
-        if not 0 < value < 1:
-            raise InputError(f"The {name} is {value:g}; give a share between 0 and 1, e.g. 0.9.")
-    if options.draws < 1 or options.batch_size < 1 or options.audit_patches < 0:
-        raise InputError("Draws and batch size start at 1, the patches of the audit at 0.")
 
 
 def _warn(options: CityEvaluateOptions, part: CityPart, validation: CityPart) -> None:

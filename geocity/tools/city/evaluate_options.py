@@ -1,6 +1,11 @@
-"""How a city model is evaluated."""
+"""What a user may choose about the evaluation of a city model, checked when it is made."""
 
 from dataclasses import dataclass
+
+from geocity.errors import InputError
+from geocity.tools.option_checks import refuse_below, refuse_unknown
+
+SPLITS = ("test", "val", "train")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +33,12 @@ class CityEvaluateOptions:
     seed: int = 0
     batch_size: int = 32
     device: str = "auto"
+
+    def __post_init__(self) -> None:
+        refuse_unknown(self, split=SPLITS)
+        for name, value in (("coverage", self.coverage), ("acceptance", self.acceptance)):
+            if not 0 < value < 1:
+                raise InputError(
+                    f"The {name} is {value:g}; give a share between 0 and 1, e.g. 0.9."
+                )
+        refuse_below(self, draws=1, batch_size=1, audit_patches=0, seed=0)

@@ -20,7 +20,7 @@ from geocity.io.figures.cities_relevance import Explained, draw_image
 from geocity.io.staging import PathLike
 from geocity.tools.city.explain_patches import file_name, relevance_tags
 from geocity.tools.city.explainer import Explainer
-from geocity.tools.city.image_layout import ImageLayout, Preview, coarser, lay_out_image
+from geocity.tools.city.image_layout import ImageLayout, Preview, lay_out_image
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -84,7 +84,7 @@ def _explain_image(
         sink: RelevanceSink | None = None
         if image.grid is not None:
             tags = relevance_tags(explainer, names[target], Path(image.path).name)
-            grid = coarser(image.grid, layout.step, layout.plan.shape)
+            grid = image.grid.coarser(layout.step, layout.plan.shape)
             sink = stack.enter_context(
                 create_relevance_raster(where, grid, explainer.layers, tags=tags)
             )
@@ -237,7 +237,7 @@ def _weigh_ground(
             f"{image.path} is not georeferenced, so nobody knows what ground it shows; leave "
             "--classes and --polygons out, or give a georeferenced image."
         )
-    grid = coarser(image.grid, layout.step * preview.step, preview.shape)
+    grid = image.grid.coarser(layout.step * preview.step, preview.shape)
     ground = explainer.cover.read(grid)
     ground[preview.unknown] = UNKNOWN
     for layer, heat in preview.maps.items():

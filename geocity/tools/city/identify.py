@@ -23,7 +23,7 @@ from geocity.io.cities.pictures import Picture, open_picture
 from geocity.io.gdal_cache import cache_bytes, limited_cache
 from geocity.io.history import with_step
 from geocity.io.staging import PathLike, staged_directory
-from geocity.tools.city.identify_image import Cut, ImageRun, cell_grid
+from geocity.tools.city.identify_image import Cut, ImageRun
 from geocity.tools.city.identify_options import IdentifyOptions
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class _Work:
         shape = cell_shape(picture.shape, cut.stride)
         return MapPlan(
             folder=folder,
-            grid=cell_grid(picture.grid, shape, cut.stride),
+            grid=picture.grid.coarser(cut.stride, shape),
             classes=city_classes(contract.names, with_unknown=self.calibration is not None),
             like=self.options.like,
             title=f"Cities of {Path(picture.path).name}",
@@ -194,12 +194,6 @@ def _check(
 ) -> None:
     if not paths:
         raise InputError("There is no image; name one or more.")
-    if not 0 <= options.overlap < 1:
-        raise InputError(f"An overlap of {options.overlap:g} was given; it lies from 0 to below 1.")
-    if options.batch_size < 1:
-        raise InputError(f"A batch of {options.batch_size} patches was given; give 1 or more.")
-    if options.cell_size_m is not None and not options.cell_size_m > 0:
-        raise InputError(f"A cell size of {options.cell_size_m:g} m was given; it is above 0.")
     if out is not None and len(contract.cities) > MOST_CITIES:
         raise InputError(
             f"A map has room for {MOST_CITIES} cities and the model knows {len(contract.cities)}; "

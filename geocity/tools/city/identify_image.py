@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
-from affine import Affine
 from numpy.typing import NDArray
 
 from geocity.core.cities.city_calibration import CityCalibration
@@ -223,17 +222,6 @@ class _Cells:
                 city[known] = np.where(unknown, len(means), logits.argmax(axis=1))
                 probability[known], entropy[known] = chance.max(axis=1), entropy_share(chance)
             self._sinks.write_row(row, city, probability, entropy, like)
-
-
-def cell_grid(grid: Grid, shape: tuple[int, int], stride: int) -> Grid:
-    """Return the grid of map cells: one cell a stride, from the image's upper left corner.
-
-    Args:
-        grid: of the image.
-        shape: (rows, cols) of the cells.
-        stride: side of a cell in pixels of the image.
-    """
-    return Grid(grid.crs, grid.transform @ Affine.scale(stride), shape)
 
 
 def _squares(

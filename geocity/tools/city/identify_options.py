@@ -1,6 +1,9 @@
-"""How images are identified."""
+"""What a user may choose about the identification of images, checked when it is made."""
 
 from dataclasses import dataclass
+
+from geocity.errors import InputError
+from geocity.tools.option_checks import refuse_below
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +24,12 @@ class IdentifyOptions:
     like: str | None = None
     batch_size: int = 32
     device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.overlap < 1:
+            raise InputError(
+                f"An overlap of {self.overlap:g} was given; it lies from 0 to below 1."
+            )
+        refuse_below(self, batch_size=1)
+        if self.cell_size_m is not None and not self.cell_size_m > 0:
+            raise InputError(f"A cell size of {self.cell_size_m:g} m was given; it is above 0.")

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from affine import Affine
 from numpy.typing import NDArray
 
 from geocity.core.cities.contract import CityContract
@@ -66,11 +65,6 @@ def lay_out_image(
     rows, cols = (math.ceil(length / step) for length in shape)
     tile = side // step
     return ImageLayout(side, step, plan_tiles((rows, cols), tile, tile // 4))
-
-
-def coarser(grid: Grid, step: int, shape: tuple[int, int]) -> Grid:
-    """Return a grid of pixels `step` times as wide, from the same corner."""
-    return Grid(grid.crs, grid.transform @ Affine.scale(step), shape)
 
 
 class Preview:

@@ -4,7 +4,9 @@ import dataclasses
 import logging
 from pathlib import Path
 
+from geocity.core.cities.city_split import SAME_DATE
 from geocity.core.progress import Progress, silent
+from geocity.core.split import PARTS
 from geocity.errors import InputError
 from geocity.io.cities.footprints import write_footprints
 from geocity.io.cities.image_scan import scan_images
@@ -49,7 +51,6 @@ def prepare(
         OutputExistsError: if the result is there already.
     """
     options = options or PrepareOptions()
-    options.refuse_nonsense()
     if options.write_patches and options.folds > 1:
         raise InputError(
             f"Patches were to be written for {options.folds} folds, but a file lies in one part "
@@ -91,7 +92,7 @@ def _tell(folder: CityFolder) -> None:
     for city in folder.cities:
         told = ", ".join(
             f"{part} {counts[city.code][part]:,} from {units[city.code][part]}"
-            for part in ("train", "val", "test", "test_same_date")
+            for part in (*PARTS, SAME_DATE)
             if part in counts[city.code]
         )
         logger.info("%s: patches and places: %s.", city.name, told)

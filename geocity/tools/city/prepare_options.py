@@ -1,4 +1,4 @@
-"""The choices of ``geocity city prepare``, with their defaults."""
+"""What a user may choose about a city folder, checked when it is made."""
 
 import os
 from dataclasses import dataclass
@@ -54,12 +54,7 @@ class PrepareOptions:
     check: Literal["quick", "full"] = "quick"
     write_patches: bool = False
 
-    def refuse_nonsense(self) -> None:
-        """Refuse values that mean nothing.
-
-        Raises:
-            InputError: with what was found and what is expected.
-        """
+    def __post_init__(self) -> None:
         refuse_unknown(self, split=SPLITS, check=CHECKS, layout=LAYOUTS)
         if not self.patch_m > 0 or not self.cell_size_m > 0:
             raise InputError(

@@ -26,12 +26,13 @@ from geocity.tools.city.training_measures import (
 )
 from geocity.tools.starting_weights import starting_weights
 from geocity.tools.training_run import (
+    CURVES,
     begin,
     check_same,
     close_run,
     open_run,
     resumable,
-    say_stopped,
+    stoppable,
 )
 
 if TYPE_CHECKING:
@@ -43,7 +44,6 @@ __all__ = ["PRESETS", "CityTrainOptions", "train"]
 
 logger = logging.getLogger(__name__)
 
-_CURVES = "curves.png"
 _MONITORS = {"accuracy": ("val_accuracy", True), "loss": ("val_loss", False)}
 
 
@@ -95,11 +95,8 @@ def train(
     task = _make_task(data, options)
     if not resume:
         begin(run, record)
-    try:
+    with stoppable(run):
         result = _run(data, task, options, run, resume, progress)
-    except KeyboardInterrupt:
-        say_stopped(run)
-        raise
     metrics = city_measures(data, options, result, progress) | colour
     contract = city_contract(data, options, metrics)
     write_city_package(path, contract, result.weights, overwrite=overwrite)
@@ -215,7 +212,7 @@ def _finish(run: Path, result: "RunResult", metrics: Measures) -> None:
     """Draw the curves, drop the checkpoints, and say how good the model is."""
     from geocity.io.figures.training import draw_city_curves
 
-    draw_city_curves(result.rows, run / _CURVES, overwrite=True)
+    draw_city_curves(result.rows, run / CURVES, overwrite=True)
     close_run(run)
     accuracy = metrics["balanced accuracy"]
     logger.info(

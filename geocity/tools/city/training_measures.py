@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geocity.core.cities.acquisitions import other_date
+from geocity.core.cities.city_split import SAME_DATE
 from geocity.core.cities.contract import CityContract
 from geocity.core.cities.scores import balanced_accuracy
 from geocity.core.progress import Progress
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _PACKAGES = ("torch", "torchgeo", "lightning", "timm")
+
+COLOUR_BASELINE = "colour histograms alone, balanced accuracy"
+"""Names what colour alone reaches, among the measures of a model file."""
 
 Measures = dict[str, dict[str, float]]
 
@@ -44,7 +48,7 @@ def _held_out(data: "CityDataModule") -> dict[str, "CityPatchDataset"]:
     parts = {
         "validation": data.val_patches.rows,
         "test": patch_rows(folder, "test", options.fold),
-        "test places, training's date": patch_rows(folder, "test_same_date", options.fold),
+        "test places, training's date": patch_rows(folder, SAME_DATE, options.fold),
     }
     held_out = np.concatenate([np.array(rows, np.int64) for rows in parts.values()])
     other = other_date(folder.images, trained, images[held_out])
@@ -70,7 +74,7 @@ def colour_alone(data: "CityDataModule", options: CityTrainOptions, progress: Pr
         ", ".join(f"{value:.3f} of the patches ({part})" for part, value in accuracy.items()),
         1 / len(data.folder.cities),
     )
-    return {"colour histograms alone, balanced accuracy": accuracy}
+    return {COLOUR_BASELINE: accuracy}
 
 
 def city_measures(

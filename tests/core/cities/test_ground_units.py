@@ -3,11 +3,17 @@
 import itertools
 
 import numpy as np
+import pandas as pd
 import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geocity.core.cities.ground_units import ground_units, overlapping_pairs
+from geocity.core.cities.ground_units import (
+    ground_units,
+    overlapping_pairs,
+    place_names,
+    place_numbers,
+)
 
 
 def test_touching_is_not_overlapping():
@@ -37,3 +43,16 @@ def test_units_against_a_flood(numbers, data):
                 label[i] = label[j] = min(label[i], label[j])
     for i, j in every:
         assert (units[i] == units[j]) == (label[i] == label[j])
+
+
+def test_places_go_by_unit_and_else_by_site():
+    images = pd.DataFrame(
+        {
+            "city": [0, 0, 0, 1, 1],
+            "unit": ["a", "", "a", "a", ""],
+            "site": ["1", "a", "2", "1", "1"],
+        }
+    )
+    assert place_names(images).tolist() == ["a", "a", "a", "a", "1"]
+    # A place of one name in another city is another place.
+    assert place_numbers(images).tolist() == [0, 0, 0, 2, 1]

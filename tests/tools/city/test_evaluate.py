@@ -208,10 +208,10 @@ def copy_with_parts(prepared, root, change, keep_first=False):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"split": "rest"}, "no part 'rest'"),
+        ({"split": "rest"}, "split is 'rest'; choose one of test"),
         ({"coverage": 1.0}, "The coverage is 1; give a share"),
         ({"acceptance": -1.0}, "The acceptance is -1"),
-        ({"draws": 0}, "start at 1"),
+        ({"draws": 0}, "draws is 0; give at least 1"),
         ({"fold": 3}, "has no fold 3; it has 0"),
     ],
 )

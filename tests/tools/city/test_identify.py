@@ -207,7 +207,7 @@ def test_an_empty_scene_is_refused(calibrated, tmp_path):
     ("changes", "message"),
     [
         ({"overlap": 1.0}, "An overlap of 1 was given"),
-        ({"batch_size": 0}, "A batch of 0 patches"),
+        ({"batch_size": 0}, "batch_size is 0; give at least 1"),
         ({"cell_size_m": 0.0}, "A cell size of 0 m"),
         ({"like": "XXX"}, "no city 'XXX'; it has ALA, FRU, CIT"),
         ({"like": "ALA"}, "say with --out"),
