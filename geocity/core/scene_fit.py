@@ -54,8 +54,8 @@ def scene_fit(facts: SceneFacts, contract: ModelContract) -> list[Finding]:
 def bands_to_read(scene: Sequence[str], model: Sequence[str]) -> tuple[int, ...] | None:
     """Return which bands of a scene, 0-based, are the model's, in the model's order.
 
-    By name where both know the names; by position where the names of one say nothing and the
-    number is right.
+    By name where both know the names; by position where the number is right and no two names
+    contradict each other, because one of them says nothing ("Band 1").
 
     Returns:
         The positions, or None where the scene does not have the bands.
@@ -70,13 +70,14 @@ def bands_to_read(scene: Sequence[str], model: Sequence[str]) -> tuple[int, ...]
     wanted = [name.casefold() for name in model]
     if len(set(named)) == len(named) and all(name in named for name in wanted):
         return tuple(named.index(name) for name in wanted)
-    if len(scene) == len(model) and (_say_nothing(scene) or _say_nothing(model)):
-        return tuple(range(len(scene)))
+    if len(named) == len(wanted) and all(map(_agree, named, wanted)):
+        return tuple(range(len(named)))
     return None
 
 
-def _say_nothing(names: Sequence[str]) -> bool:
-    return any(name.casefold().startswith(("band", "gray", "grey", "layer")) for name in names)
+def _agree(name: str, other: str) -> bool:
+    silent = ("band", "gray", "grey", "layer")
+    return name == other or name.startswith(silent) or other.startswith(silent)
 
 
 def _bands(facts: SceneFacts, contract: ModelContract) -> Finding:
