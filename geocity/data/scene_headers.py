@@ -1,5 +1,6 @@
 """What scenes say about themselves before a pixel is read, and which of them belong together."""
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +14,11 @@ from torchgeo.datasets.utils import array_to_tensor, disambiguate_timestamp
 
 from geocity.core.grid import Grid, same_crs
 from geocity.core.mosaic import Mosaic, group_mosaics
+from geocity.core.scene_fit import bands_to_read
 from geocity.errors import BandMismatchError, GridMismatchError, InputError
 from geocity.io.rasters import Scene
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ def refuse_mixture(first: SceneHeader, other: SceneHeader) -> None:
     """Refuse two scenes that cannot be read together.
 
     Raises:
-        BandMismatchError: if bands or number types differ.
+        BandMismatchError: if the number of bands or the number types differ.
         GridMismatchError: if the CRS differ.
     """
     if other.dtype != first.dtype or len(other.bands) != len(first.bands):
@@ -88,19 +92,26 @@ def refuse_mixture(first: SceneHeader, other: SceneHeader) -> None:
         )
 
 
-def band_positions(first: SceneHeader, bands: Sequence[str] | None) -> list[int]:
-    """Return the 0-based positions of named bands; of all bands for None.
+def band_positions(header: SceneHeader, wanted: Sequence[str]) -> list[int]:
+    """Return where a scene has the bands that are wanted, 0-based and in their order.
+
+    By name; by position where the names on one side say nothing, see `bands_to_read`. Scenes that
+    hold the same bands in another order are so read in one order.
 
     Raises:
         BandMismatchError: if a band is missing.
     """
-    wanted = first.bands if bands is None else tuple(bands)
-    absent = [name for name in wanted if name not in first.bands]
-    if absent:
+    positions = bands_to_read(header.bands, wanted)
+    if positions is None:
         raise BandMismatchError(
-            f"{first.path} has no band {', '.join(absent)}; it has {', '.join(first.bands)}."
+            f"{header.path} has the bands {', '.join(header.bands)} and {', '.join(wanted)} are to "
+            "be read; give it bands of these names (gdal_translate -b chooses and orders them), or "
+            "read it by itself."
         )
-    return [first.bands.index(name) for name in wanted] if bands else list(range(len(wanted)))
+    if positions != tuple(range(len(positions))):
+        told = ", ".join(header.bands[position] for position in positions)
+        logger.info("The bands of %s are read in the order %s.", header.path, told)
+    return list(positions)
 
 
 def group_images(headers: Sequence[SceneHeader]) -> tuple[SceneImage, ...]:

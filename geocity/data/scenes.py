@@ -6,7 +6,7 @@ What it does otherwise than its base, and why:
 * a query is answered in whole pixels of the scene itself, never resampled, and costs what a plain
   windowed read costs, not the ten to twenty times that ``rasterio.merge`` takes;
 * files that cannot serve (unreadable, no CRS, other bands or number type) are refused by name,
-  where the base skips them or lets numbers wrap around;
+  where the base skips them or lets numbers wrap around; bands in another order are read by name;
 * the sample says which pixels are ``valid``; beyond the scene's edge pixels are mirrored;
 * file handles belong to a process and a thread: forked workers never share one.
 """
@@ -79,13 +79,14 @@ class SceneDataset(RasterDataset):
         Args:
             paths: files, or folders that are searched for rasters.
             cell_size_m: see all scenes with pixels of this size (`open_scene`).
-            bands: names of the bands to read; all by default.
+            bands: names of the bands to read, in this order; by default all, in the order of the
+                first file. Files that hold them in another order are read by name.
             transforms: applied to every sample, as in TorchGeo.
             as_stored: give images in the number type of the files, not as float32.
 
         Raises:
             InputError: if a file cannot be read, or there is none.
-            BandMismatchError: if bands or number types differ between scenes, or a band is missing.
+            BandMismatchError: if number types differ between scenes, or a band is missing in one.
             GridMismatchError: if the scenes have different CRS.
         """
         # The base class would open every file its own way, skip what it cannot read, and take the
@@ -105,10 +106,11 @@ class SceneDataset(RasterDataset):
             refuse_mixture(first, header)
         self.pixel_dtype = first.dtype
         self._dtype = as_tensor(np.zeros(1, first.dtype)).dtype if as_stored else torch.float32
-        self._positions = band_positions(first, bands)
-        self.band_names = tuple(first.bands[position] for position in self._positions)
+        self.band_names = first.bands if bands is None else tuple(bands)
+        # Of every file: the same bands may lie in another order in the next one.
+        self._positions = [band_positions(header, self.band_names) for header in headers]
         self.bands = self.band_names
-        self.band_indexes = [position + 1 for position in self._positions]
+        self.band_indexes = [position + 1 for position in self._positions[0]]
         self._res = first.grid.cell_size
         self.images = group_images(headers)
         self.index = geopandas.GeoDataFrame(
@@ -246,7 +248,7 @@ class SceneDataset(RasterDataset):
         if len(parts) == 1 and parts[0][2] == inside:
             member, place, _ = parts[0]
             return self._read_file(member, inside.shift(-place.row, -place.col))
-        pixels = np.zeros((len(self._positions), *inside.shape), self.pixel_dtype)
+        pixels = np.zeros((len(self.band_names), *inside.shape), self.pixel_dtype)
         valid = np.zeros(inside.shape, bool)
         for member, place, part in parts:
             area = part.shift(-inside.row, -inside.col).slices
@@ -259,7 +261,7 @@ class SceneDataset(RasterDataset):
         return pixels, valid
 
     def _read_file(self, member: int, window: Window) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        return self._handle(self._files[member]).read(window, self._positions)
+        return self._handle(self._files[member]).read(window, self._positions[member])
 
     def _handle(self, path: str) -> Scene:
         """Return the open scene of this process and thread: GDAL handles survive no fork."""

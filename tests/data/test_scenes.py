@@ -238,6 +238,31 @@ def test_what_cannot_be_read_together_is_refused_by_name(tmp_path):
         SceneDataset([first, elsewhere])
 
 
+def with_bands(path, pixels, grid, names):
+    write_raster(path, pixels, grid)
+    with rasterio.open(path, "r+") as target:
+        target.descriptions = names
+
+
+def test_bands_in_another_order_are_read_by_name(tmp_path, caplog):
+    grid = make_grid(32, 64)
+    whole = position_coded(3, 32, 64)
+    left, right = (Window(0, col, 32, 32) for col in (0, 32))
+    names = ("Red", "Green", "Blue")
+    with_bands(tmp_path / "a.tif", whole[::-1, *left.slices], grid[left], names[::-1])
+    with_bands(tmp_path / "b.tif", whole[:, *right.slices], grid[right], names)
+    with caplog.at_level("INFO"):
+        dataset = SceneDataset(tmp_path)
+    assert "b.tif are read in the order Blue, Green, Red" in caplog.text
+    assert dataset.band_names == ("Blue", "Green", "Red")
+    assert (dataset.read(0, grid.window)[0] == whole[::-1]).all()
+    one = SceneDataset(tmp_path, bands=["Red"])
+    assert (one.read(0, grid.window)[0] == whole[:1]).all()
+    with_bands(tmp_path / "c.tif", whole, grid, ("NIR", "Red", "Green"))
+    with pytest.raises(BandMismatchError, match=r"c\.tif has the bands NIR, Red, Green and Blue,"):
+        SceneDataset(tmp_path)
+
+
 def test_broken_and_unplaced_files_are_refused_not_skipped(tmp_path):
     good = scene(tmp_path / "a.tif")
     broken = tmp_path / "broken.tif"
@@ -279,7 +304,7 @@ def test_another_cell_size_and_chosen_bands(tmp_path):
     window = Window(4, 4, 6, 6)
     expected = plain_read(path, window)[[2, 0]]
     assert (two[query_of(two, window)]["image"].numpy() == expected).all()
-    with pytest.raises(BandMismatchError, match="no band NIR"):
+    with pytest.raises(BandMismatchError, match="and NIR are to be read"):
         SceneDataset(path, bands=["NIR"])
 
 

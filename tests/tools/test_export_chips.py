@@ -282,9 +282,19 @@ def test_scenes_side_by_side_are_cut_as_one_unless_separate(tmp_path):
     image, _, valid = read_chip(across)
     assert valid.all()
     assert (image == pixels[:, *across.window.slices]).all()
+    # Read apart, they still give their bands in one order.
+    for name, w, order in (("a", left, 1), ("b", right, -1)):
+        write_raster(tmp_path / f"{name}.tif", pixels[::order, *w.slices], GRID[w])
+        with rasterio.open(tmp_path / f"{name}.tif", "r+") as target:
+            target.descriptions = ("Red", "Green", "Blue")[::order]
     options = ChipOptions(scenes="separate", **QUICK)
     out = export_chips(scenes, labels=tmp_path / "l.gpkg", out=tmp_path / "s", options=options)
-    assert {chip.source for chip in read_chip_folder(out).chips} == {"a", "b"}
+    folder = read_chip_folder(out)
+    assert folder.band_names == ("Red", "Green", "Blue")
+    assert {chip.source for chip in folder.chips} == {"a", "b"}
+    for chip in folder.chips:
+        at = chip.window.shift(0, 400 if chip.source == "b" else 0)
+        assert (read_chip(chip)[0] == pixels[:, *at.slices]).all()
 
 
 def test_what_does_not_fit_is_refused(city, tmp_path):
