@@ -146,9 +146,11 @@ class ChipDataset(Dataset[dict[str, torch.Tensor]]):
     def _place(
         self, draw: Draw, label: NDArray[np.uint8], rng: np.random.Generator
     ) -> NDArray[np.intp] | None:
-        """Choose the pixel that a crop must hold, if it must hold one."""
+        """Choose the pixel that a crop must hold, if it must hold one and the chip has it."""
         if draw.around == "foreground":
             wanted = np.flatnonzero((label > 0) & (label < NODATA))
+            if not wanted.size:
+                return None
             return np.array(divmod(int(rng.choice(wanted)), label.shape[1]))
         if draw.around == "rough":
             cells = self.roughness(draw.chip)

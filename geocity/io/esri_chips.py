@@ -14,12 +14,19 @@ from typing import Any
 import numpy as np
 import pyproj
 import rasterio
+from rasterio.enums import MaskFlags
 
 from geocity.core.classes import NODATA, ClassTable, LandClass, default_color
 from geocity.core.grid import Grid
 from geocity.core.split import DROPPED, PARTS, Places, Split, random_split, spatial_split
 from geocity.errors import InputError, LabelError
-from geocity.io.chip_folder import Chip, ChipFolder, read_chip_label, unplaced_is_fine
+from geocity.io.chip_folder import (
+    Chip,
+    ChipFolder,
+    read_chip,
+    read_chip_label,
+    unplaced_is_fine,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +92,12 @@ class _Look:
             self.shape: tuple[int, int] = source.shape
             self.dtype = np.dtype(source.dtypes[0])
             self.bands = sum(color.name != "alpha" for color in source.colorinterp)
+            # Nothing in the pixels can make one of them invalid, so they need not be read.
+            self.whole = (
+                path.suffix == ".tif"
+                and self.dtype.kind != "f"
+                and all(flags == [MaskFlags.all_valid] for flags in source.mask_flag_enums)
+            )
             placed = source.crs is not None and not source.transform.is_identity
             self.grid = (
                 Grid(pyproj.CRS.from_wkt(source.crs.to_wkt()), source.transform, source.shape)
@@ -173,7 +186,6 @@ def _chips(
     pairs: Sequence[tuple[Path, Path]], relabel: bytes, first: _Look
 ) -> tuple[list[Chip], list[tuple[float, float]]]:
     """Count the labels of every chip, and find its centre where all chips are georeferenced."""
-    table = np.frombuffer(relabel, np.uint8)
     chips, centres = [], []
     for image, label in pairs:
         look = _Look(image)
@@ -183,9 +195,16 @@ def _chips(
                 f"{pairs[0][0].name} {first.bands} bands of {first.dtype} and {first.shape}; "
                 "export the chips again, in one go."
             )
-        counts = np.bincount(table[read_chip_label(label)].reshape(-1), minlength=NODATA + 1)
+        chip = Chip(image, label, PARTS[0], relabel=relabel)
+        if look.whole:
+            classes = np.frombuffer(relabel, np.uint8)[read_chip_label(label)]
+        else:
+            # As training sees it: without an image there is no class, whatever the label says.
+            _, classes, valid = read_chip(chip)
+            classes = np.where(valid, classes, NODATA)
+        counts = np.bincount(classes.reshape(-1), minlength=NODATA + 1)
         found = {int(value): int(counts[value]) for value in np.flatnonzero(counts)}
-        chips.append(Chip(image, label, PARTS[0], class_pixels=found, relabel=relabel))
+        chips.append(replace(chip, class_pixels=found))
         if look.grid and first.grid and look.grid.crs == first.grid.crs:
             rows, cols = look.shape
             centres.append(look.grid.transform @ (cols / 2, rows / 2))

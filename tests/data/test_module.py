@@ -141,6 +141,12 @@ def test_a_crop_of_the_foreground_holds_some_anywhere_in_it(folder):
     assert nearest.max() > 24
 
 
+def test_a_chip_whose_foreground_is_gone_still_gives_a_crop(folder):
+    chips = dataset(folder)
+    label = np.zeros((SIZE, SIZE), np.uint8)
+    assert chips._place(Draw(0, 1, "foreground"), label, np.random.default_rng(1)) is None
+
+
 def test_rough_crops_are_placed_in_proportion_to_roughness(folder):
     chips = dataset(folder)
     cells = chips.roughness(3)

@@ -7,6 +7,7 @@ import geopandas
 import numpy as np
 import pytest
 import rasterio
+from rasterio.enums import ColorInterp
 
 from geocity.core.band_statistics import BandAccumulator, BandStatistics
 from geocity.core.classes import ClassTable
@@ -283,6 +284,33 @@ def test_class_values_with_gaps_are_numbered_on(tmp_path):
     _, label, _ = read_chip(next(c for c in chips.chips if int(c.image.stem) % 2))
     assert set(np.unique(label)) == {0, 2}
     assert sum(chips.class_pixels(None).values()) == len(chips.chips) * 32 * 32
+
+
+@pytest.mark.parametrize(("name", "told"), [("nodata", 0), ("mask", None), ("alpha", None)])
+def test_labels_without_an_image_are_counted_as_unknown(tmp_path, name, told):
+    folder = arcgis_folder(tmp_path / "a", count=20)
+    collar = np.zeros((32, 32), bool)
+    collar[:, :8] = True  # the outlines of every third chip lie in it, and nowhere else
+    for path in (folder / "images").iterdir():
+        with rasterio.open(path) as source:
+            pixels, grid = np.maximum(source.read(), 1), make_grid(32, 32)
+        pixels[:, collar] = 0
+        options = {"nodata": told} if name == "nodata" else {}
+        if name == "mask":
+            options["mask"] = ~collar
+        if name == "alpha":
+            pixels = np.concatenate([pixels, [np.where(collar, 0, 255).astype(np.uint8)]])
+            kinds = ("red", "green", "blue", "alpha")
+            options["colorinterp"] = [ColorInterp[kind] for kind in kinds]
+        path.unlink()
+        write_raster(path, pixels, grid, **options)
+    chips = read_chip_folder(folder).chips
+    for chip in chips:
+        _, label, valid = read_chip(chip)
+        assert (valid == ~collar).all()
+        values, counts = np.unique(np.where(valid, label, 255), return_counts=True)
+        assert chip.class_pixels == dict(zip(values.tolist(), counts.tolist(), strict=True))
+    assert any(set(chip.class_pixels) == {0, 255} for chip in chips)
 
 
 def test_a_folder_that_geocity_wrote_reads_the_same_without_its_own_description(tmp_path):
