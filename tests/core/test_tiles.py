@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 from geocity.core.tiles import plan_tiles
 
-shapes = st.tuples(st.integers(1, 150), st.integers(1, 150))
+shapes = st.tuples(st.integers(1, 80), st.integers(1, 80))
 
 
 @st.composite
 def sizes(draw: st.DrawFn) -> tuple[int, int]:
     """A tile and a padding that leaves a centre."""
-    tile = draw(st.integers(1, 64))
+    tile = draw(st.integers(1, 40))
     return tile, draw(st.integers(0, (tile - 1) // 2))
 
 
