@@ -44,6 +44,9 @@ class ChipPredictor:
         Returns:
             Class values uint8 (rows, cols), 255 where not valid, and the probability of classes
             by their value: of the second class alone where there are two.
+
+        Raises:
+            ModelError: if the network answers with anything but finite numbers.
         """
         contract = self._package.contract
         rows, cols = valid.shape
@@ -52,7 +55,7 @@ class ChipPredictor:
         ready = normalise(
             pad_reflect(pixels, inside, square), contract, pad_reflect(valid, inside, square)
         )
-        logits = self._engine(side).predict(ready[None])[0][:, :rows, :cols]
+        logits = engines.finite_logits(self._engine(side), ready[None])[0][:, :rows, :cols]
         layers = probabilities(np.ascontiguousarray(logits), contract.temperature)
         predicted = decide(layers, contract.classes.values, contract.thresholds)
         predicted[~valid] = NODATA

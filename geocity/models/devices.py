@@ -1,4 +1,7 @@
-"""Where a network trains, and how precisely."""
+"""Where a network computes, how precisely, and what to do where its memory is too small."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -6,6 +9,7 @@ from geocity.errors import InputError
 
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "32", "bf16", "16")
+OUT_OF_MEMORY = "the memory of the GPU is too small for this"
 
 
 def choose_device(device: str) -> str:
@@ -47,3 +51,27 @@ def has_bf16(device: str) -> bool:
     # Not public, and torch has no public way to ask: where a question is missing, the answer is no.
     names = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
     return any(bool(getattr(torch.cpu, name, bool)()) for name in names)
+
+
+@contextmanager
+def within_memory(remedy: str) -> Iterator[None]:
+    """Say in a sentence that the memory of the card is too small for what is done inside.
+
+    Args:
+        remedy: what the user can do about it.
+
+    Raises:
+        InputError: if it is.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        raise InputError(f"{OUT_OF_MEMORY}; {remedy}") from error
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Tell whether an error means that the memory of the card is used up."""
+    # A card that others have filled up refuses already its first use, by an error of the driver.
+    return isinstance(error, torch.OutOfMemoryError) or "CUDA error: out of memory" in str(error)

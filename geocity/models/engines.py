@@ -2,6 +2,7 @@
 
 import ctypes
 import logging
+import math
 import sys
 from typing import Protocol
 
@@ -75,6 +76,26 @@ def make_engine(
     if engine == "torch":
         return _torch(package, "cpu")
     return _openvino(package, tile, forced=engine == "openvino")
+
+
+def finite_logits(engine: Engine, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Run a batch; see `Engine.predict`.
+
+    Raises:
+        ModelError: if the network answers with anything but finite numbers, which would end as
+            background.
+    """
+    logits = engine.predict(batch)
+    # The sum costs less than a look at every number, and is finite only where all of them are.
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = float(logits.sum())
+    if not math.isfinite(total) and not np.isfinite(logits).all():
+        raise ModelError(
+            f"The network answers with values that are no finite numbers (run by {engine.name}); "
+            "its pixels are not scaled as in its training, or its weights are damaged: see the "
+            "model's scale, mean and std, or make the model again."
+        )
+    return logits
 
 
 def _onnx(package: OnnxPackage, tile: int, device: str, engine: str) -> Engine:

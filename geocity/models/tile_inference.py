@@ -18,7 +18,7 @@ from geocity.core.normalise import normalise
 from geocity.core.probabilities import probabilities
 from geocity.core.tiles import Tile
 from geocity.models.background import Background
-from geocity.models.engines import Engine
+from geocity.models.engines import Engine, finite_logits
 
 # Tiles that wait on either side of the network: enough to never keep it waiting.
 _AHEAD = 2
@@ -99,6 +99,9 @@ def settled_blocks(
         open_source: opens the scene, in the thread that reads it.
         blender: knows the tiles; must be fresh.
         run: how tiles are run.
+
+    Raises:
+        ModelError: if the network answers with anything but finite numbers.
     """
     with Background() as background:
         read = background.ahead(_read(open_source, blender, run), _AHEAD + run.batch)
@@ -153,7 +156,7 @@ def _run_batch(held: list[_Passing], run: Run) -> list[_Passing]:
     if full:
         tiles = [one.pixels[None] for one in full if one.pixels is not None]
         batch = tiles[0] if len(tiles) == 1 else np.concatenate(tiles)
-        logits = _turned(run.engine, batch) if run.tta else run.engine.predict(batch)
+        logits = _turned(run.engine, batch) if run.tta else finite_logits(run.engine, batch)
         for one, answer in zip(full, logits, strict=True):
             one.pixels, one.logits = None, answer
     return held
@@ -173,7 +176,7 @@ def _seen_as(
 ) -> NDArray[np.float32]:
     """Turn and flip tiles, run them, and turn the answer back."""
     seen = np.rot90(batch[..., ::-1] if flipped else batch, turns, axes=(2, 3))
-    answer = np.rot90(engine.predict(np.ascontiguousarray(seen)), -turns, axes=(2, 3))
+    answer = np.rot90(finite_logits(engine, np.ascontiguousarray(seen)), -turns, axes=(2, 3))
     return np.ascontiguousarray(answer[..., ::-1] if flipped else answer, dtype=np.float32)
 
 

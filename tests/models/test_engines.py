@@ -4,19 +4,28 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 import geocity
+from geocity.core.blending import Blender
 from geocity.core.classes import ClassTable
 from geocity.core.model_contract import ModelContract
+from geocity.core.tiles import plan_tiles
 from geocity.errors import InputError, MissingDependencyError, ModelError
 from geocity.io.model_packages import read_model, write_model
-from geocity.models import engines, openvino_conversion, openvino_engine
-from geocity.models.engines import make_engine
+from geocity.models import engines, openvino_conversion, openvino_engine, torch_engine
+from geocity.models.chip_prediction import ChipPredictor
+from geocity.models.engines import finite_logits, make_engine
+from geocity.models.networks import load_network, make_network, network_weights
+from geocity.models.tile_inference import Run, settled_blocks
 from tests.conftest import write_raster
+from tests.tools.toy_models import ToyEngine
 
 TILE = 96
 convert_in_child = openvino_conversion._convert_in_child
@@ -25,10 +34,6 @@ convert_in_child = openvino_conversion._convert_in_child
 @pytest.fixture(scope="module")
 def package(tmp_path_factory):
     """A small real network with random weights, and a cache of its own."""
-    import torch
-
-    from geocity.models.networks import make_network, network_weights
-
     folder = tmp_path_factory.mktemp("model")
     torch.manual_seed(1)
     network = make_network("unet", "resnet18", bands=2, classes=3)
@@ -59,10 +64,6 @@ def batch():
 
 @pytest.fixture(scope="module")
 def expected(package, batch):
-    import torch
-
-    from geocity.models.networks import load_network
-
     with torch.inference_mode():
         return load_network(package)(torch.from_numpy(batch)).numpy()
 
@@ -105,25 +106,156 @@ def test_torch_on_the_cpu_answers_alike(package, batch, expected):
     engine.close()
 
 
-def test_too_small_a_card_halves_the_batch(package, batch, expected, monkeypatch):
-    import torch
+class OnCard(torch.nn.Module):
+    """A network that says yes to being moved to a card, and stays."""
 
-    from geocity.models.torch_engine import TorchEngine
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
 
-    engine = TorchEngine(package, "cpu", precision="f32")
+    def forward(self, tiles):
+        return self.network(tiles)
+
+    def to(self, *places, **layout):
+        return super().to(*(p for p in places if torch.device("cuda") != p), **layout)
+
+
+def on_card(package, network, monkeypatch, *, bf16=False):
+    """Make the engine of a card, and let it compute on the CPU."""
+    device = torch.device
+    forward = torch_engine.TorchEngine._forward
+
+    def here(engine, batch, precision):
+        with monkeypatch.context() as patch:
+            patch.setattr(engine, "_device", device("cpu"))
+            return forward(engine, batch, precision)
+
+    monkeypatch.setattr(torch_engine, "load_network", lambda _: OnCard(network))
+    monkeypatch.setattr(torch_engine, "has_bf16", lambda _: bf16)
+    monkeypatch.setattr(torch_engine.TorchEngine, "_forward", here)
+    return torch_engine.TorchEngine(package, "cuda")
+
+
+def bright_network(gain=1.0):
+    """Norms of reflectances up to 10000: their variances are beyond float16."""
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv2d(2, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 3, 1)
+    )
+    with torch.no_grad():
+        network[0].weight *= gain
+    for _ in range(60):
+        network(torch.rand(2, 2, 32, 32) * 10_000)
+    assert network[1].running_var.max() > 70_000
+    return network.eval()
+
+
+def bright(package):
+    contract = replace(
+        package.contract,
+        dtype="uint16",
+        value_range=(0, 10_000),
+        scale=1.0,
+        mean=(0.0, 0.0),
+        std=(1.0, 1.0),
+    )
+    return replace(package, contract=contract)
+
+
+@pytest.mark.parametrize(("bf16", "precision"), [(False, "f16"), (True, "bf16")])
+def test_norms_beyond_float16_keep_their_channels(package, monkeypatch, bf16, precision):
+    network = bright_network()
+    tiles = torch.rand(3, 2, 64, 64).mul(10_000)
+    expected = network(tiles).detach().numpy()
+    engine = on_card(bright(package), network, monkeypatch, bf16=bf16)
+    assert engine.name == f"torch cuda {precision}"
+    found = engine.predict(tiles.numpy())
+    assert (found.argmax(1) == expected.argmax(1)).mean() > 0.98
+    assert np.abs(found - expected).max() < 0.05 * np.abs(expected).max()
+
+
+def test_a_network_that_overflows_in_half_precision_runs_in_float32(package, monkeypatch, caplog):
+    network = bright_network(gain=50.0)  # its convolutions reach beyond 65504
+    tiles = torch.rand(1, 2, 64, 64).mul(10_000)
+    expected = network(tiles).detach().numpy()
+    engine = on_card(bright(package), network, monkeypatch)
+    assert engine.name == "torch cuda f32"
+    assert "In f16 this network does not answer as it does in float32" in caplog.text
+    np.testing.assert_allclose(engine.predict(tiles.numpy()), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_too_small_a_card_halves_the_batch(package, batch, monkeypatch):
+    network = nn.Conv2d(2, 3, 1)
+    engine = on_card(package, network, monkeypatch)
     sizes = []
     forward = engine._forward
 
-    def tight(tiles):
+    def tight(tiles, precision):
         sizes.append(len(tiles))
         if len(tiles) > 1:
-            raise torch.cuda.OutOfMemoryError
-        return forward(tiles)
+            raise torch.OutOfMemoryError
+        return forward(tiles, "f32")
 
     monkeypatch.setattr(engine, "_forward", tight)
-    found = engine._on_cuda(batch)
-    np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
+    found = engine.predict(batch)
+    expected = network(torch.from_numpy(batch)).detach().numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-5)
     assert sizes == [3, 1, 2, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("full"), RuntimeError("CUDA error: out of memory")]
+)
+def test_a_card_too_small_for_one_tile_says_what_to_reduce(package, batch, monkeypatch, error):
+    engine = on_card(package, nn.Conv2d(2, 3, 1), monkeypatch)
+
+    def full(*_):
+        raise error
+
+    monkeypatch.setattr(engine, "_forward", full)
+    with pytest.raises(InputError, match=r"memory of the GPU is too small.*--tile-size"):
+        engine.predict(batch)
+
+
+def one_odd(value):
+    """Logits with one value that is no finite number."""
+
+    def logits(tiles):
+        said = np.zeros((len(tiles), 3, *tiles.shape[2:]), np.float32)
+        said[-1, 1, 5, 7] = value
+        return said
+
+    return ToyEngine(logits)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_logits_that_are_no_numbers_are_never_a_map(package, monkeypatch, value):
+    engine = one_odd(value)
+    with pytest.raises(ModelError, match="no finite numbers .run by toy f32"):
+        finite_logits(engine, np.zeros((2, 2, 32, 32), np.float32))
+    monkeypatch.setattr(engines, "make_engine", lambda *_, **__: engine)
+    with pytest.raises(ModelError, match="no finite numbers"):
+        ChipPredictor(package).predict(np.zeros((2, 30, 20), np.uint8), np.ones((30, 20), bool))
+    for tta in (False, True):
+        run = Run(engine, package.contract, 1, tta, lambda _: True)
+        blender = Blender(plan_tiles((64, 64), 32, 8), 3)
+        with pytest.raises(ModelError, match="no finite numbers"):
+            list(settled_blocks(Blank, blender, run))
+
+
+class Blank:
+    """A scene without any content."""
+
+    def read(self, window):
+        return np.zeros((2, *window.shape), np.uint8), np.ones(window.shape, bool)
+
+    def close(self):
+        pass
+
+
+def test_large_logits_are_numbers():
+    engine = ToyEngine(lambda tiles: np.full((len(tiles), 2, 64, 64), 3e38))
+    assert finite_logits(engine, np.zeros((2, 1, 64, 64), np.float32)).max() > 2e38
 
 
 def test_a_network_that_remembers_its_size_is_traced_at_the_tile(package, tmp_path, monkeypatch):
