@@ -2,28 +2,21 @@
 
 import datetime
 import itertools
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyogrio
 
 from geocity.errors import InputError
 from geocity.io.datasets import open_dataset
+from geocity.io.image_dates import DATE_FIELD, date_in_names, date_in_tags, date_in_value
 from geocity.io.label_layers import is_vector
 from geocity.io.named_units import split_layer
 from geocity.io.outline_slices import date_values
-from geocity.io.rasters import parse_date
 from geocity.io.remote import is_remote
-from geocity.io.slum_sources import year_in
 from geocity.io.staging import PathLike
 from geocity.io.vectors import choose_layer
-
-logger = logging.getLogger(__name__)
-
-DATE_FIELD = "date"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,19 +106,7 @@ def _is_raster(path: Path) -> bool:
 
 def _date_of(path: Path, layer: str | None, is_raster: bool) -> datetime.date:
     found = _date_in_raster(path) if is_raster else _date_in_layer(path, layer)
-    names = [name for name in (layer, path.stem) if name]
-    for name in names:
-        found = found or parse_date(name)
-    for name in names:
-        year = year_in(name)
-        if found is None and year is not None:
-            found = datetime.date(year, 1, 1)
-            logger.warning(
-                "%s says a year and no day; it is taken as %s. Give the days of the images "
-                "(--date).",
-                name,
-                found,
-            )
+    found = found or date_in_names(*(name for name in (layer, path.stem) if name))
     if found is None:
         raise InputError(
             f"{path} does not say when its image was taken, neither in a field or tag nor in its "
@@ -136,9 +117,7 @@ def _date_of(path: Path, layer: str | None, is_raster: bool) -> datetime.date:
 
 def _date_in_raster(path: Path) -> datetime.date | None:
     with open_dataset(str(path)) as dataset:
-        tags = dataset.tags()
-    texts = (tags.get("ACQUISITION_DATE", ""), tags.get("TIFFTAG_DATETIME", ""))
-    return next((day for day in map(parse_date, texts) if day), None)
+        return date_in_tags(dataset.tags())
 
 
 def _date_in_layer(path: Path, layer: str | None) -> datetime.date | None:
@@ -149,19 +128,13 @@ def _date_in_layer(path: Path, layer: str | None) -> datetime.date | None:
         values = set(frame[DATE_FIELD].dropna())
     else:
         values = set()
-    days = sorted({day for day in map(_day, values) if day})
+    days = sorted({day for day in map(date_in_value, values) if day})
     if len(days) > 1:
         raise InputError(
             f"{path} holds several dates ({days[0]} to {days[-1]}); save each to a layer of its "
             "own."
         )
     return days[0] if days else None
-
-
-def _day(value: Any) -> datetime.date | None:
-    if isinstance(value, datetime.date):  # pandas' time stamps are dates too
-        return datetime.date(value.year, value.month, value.day)
-    return parse_date(str(value))
 
 
 def _refuse_disorder(maps: Sequence[DatedMap]) -> None:

@@ -3,8 +3,7 @@
 import contextlib
 import datetime
 import math
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from geocity.core.grid import Window
 from geocity.errors import InputError
 from geocity.io.closing import Closing
 from geocity.io.datasets import READ_ERRORS, grid_of, open_dataset, refuse_unplaced, root_cause
+from geocity.io.image_dates import date_in_tags, parse_date
 from geocity.io.staging import PathLike
 from geocity.io.valid_pixels import ValidPixels, alpha_band
 
@@ -190,27 +190,5 @@ def _band_names(source: Any, indexes: Sequence[int]) -> tuple[str, ...]:
     return tuple(names)
 
 
-_DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)[-:_]?([01]\d)[-:_]?([0-3]\d)(?!\d)")
-
-
 def _date_of(source: Any) -> datetime.date | None:
     return date_in_tags(source.tags()) or parse_date(Path(source.name).name)
-
-
-def date_in_tags(tags: Mapping[str, str]) -> datetime.date | None:
-    """Return when an image was taken, by the tags of its raster; None where they do not say."""
-    texts = (tags.get("ACQUISITION_DATE", ""), tags.get("TIFFTAG_DATETIME", ""))
-    return next((day for day in map(parse_date, texts) if day), None)
-
-
-def parse_date(text: str) -> datetime.date | None:
-    """Find a date such as 2014-03-15, 20140315 or 2014:03:15 in a text.
-
-    Example:
-        >>> parse_date("wv3_20140315_ortho.tif")
-        datetime.date(2014, 3, 15)
-    """
-    for match in _DATE.finditer(text):
-        with contextlib.suppress(ValueError):
-            return datetime.date(*(int(part) for part in match.groups()))
-    return None

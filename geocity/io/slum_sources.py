@@ -2,11 +2,9 @@
 
 import datetime
 import logging
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import geopandas
 import numpy as np
@@ -18,19 +16,16 @@ from numpy.typing import NDArray
 from geocity.core.progress import Progress
 from geocity.core.slum_classes import BACKGROUND, choose_slum_class
 from geocity.errors import ClassTableError, InputError
+from geocity.io.image_dates import DATE_FIELD, date_in_names, date_in_value
 from geocity.io.named_units import split_layer
-from geocity.io.rasters import parse_date
 from geocity.io.staging import PathLike
 from geocity.io.traced_rasters import is_raster, trace_class
 from geocity.io.vectors import read_polygons
 
 logger = logging.getLogger(__name__)
 
-DATE_FIELD = "date"
 GONE = "gone"
 """The status of a settlement that a later image no longer shows; its outline is the last one."""
-
-_YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)(?!\d)")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +66,7 @@ def read_slums(
     """
     if is_raster(path):
         traced = trace_class(path, wanted, progress)
-        day = date or traced.date or _date_of_name(Path(path).name)
+        day = date or traced.date or date_in_names(Path(path).name)
         if day is None:
             raise _undated(path)
         return [DatedSlums(day, traced.crs, traced.outlines, traced.valid)]
@@ -143,7 +138,7 @@ def _days(
     frame: geopandas.GeoDataFrame, date: datetime.date | None, layer: str, file: Path
 ) -> NDArray[np.object_]:
     if date is None and DATE_FIELD in frame.columns:
-        days = [_day(value) for value in frame[DATE_FIELD]]
+        days = [date_in_value(value) for value in frame[DATE_FIELD]]
         missing = sum(day is None for day in days)
         if missing:
             raise InputError(
@@ -151,40 +146,10 @@ def _days(
                 f"{DATE_FIELD!r}; fill it in, or give one for all (--date)."
             )
         return np.array(days, dtype=object)
-    day = date or _date_of_name(layer) or _date_of_name(file.name)
+    day = date or date_in_names(layer, file.name)
     if day is None:
         raise _undated(file)
     return np.full(len(frame), day, dtype=object)
-
-
-def _day(value: Any) -> datetime.date | None:
-    if isinstance(value, datetime.date) and not pd.isna(value):  # pandas' time stamps are dates too
-        return datetime.date(value.year, value.month, value.day)
-    return parse_date(value) if isinstance(value, str) else None
-
-
-def _date_of_name(name: str) -> datetime.date | None:
-    found = parse_date(name)
-    year = year_in(name)
-    if found is None and year is not None:
-        found = datetime.date(year, 1, 1)
-        logger.warning(
-            "%s says a year and no day; it is taken as %s. Give the date of the image (--date).",
-            name,
-            found,
-        )
-    return found
-
-
-def year_in(name: str) -> int | None:
-    """Return the year in a name, where there is one.
-
-    Example:
-        >>> year_in("ind_ppp_2020_UNadj.tif")
-        2020
-    """
-    found = _YEAR.search(name)
-    return int(found[1]) if found else None
 
 
 def _undated(path: PathLike) -> InputError:

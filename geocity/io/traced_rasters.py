@@ -17,7 +17,8 @@ from geocity.errors import ClassTableError
 from geocity.io.class_rasters import open_class_raster
 from geocity.io.class_strips import class_strips
 from geocity.io.gdal_cache import cache_bytes, class_cache_bytes, limited_cache
-from geocity.io.rasters import open_scene, parse_date
+from geocity.io.image_dates import parse_date
+from geocity.io.rasters import open_scene
 from geocity.io.staging import PathLike
 
 Geometries = NDArray[np.object_]

@@ -24,7 +24,7 @@ from geocity.io.class_rasters import ClassRaster, open_class_raster
 from geocity.io.class_strips import class_strips
 from geocity.io.gdal_cache import class_cache_bytes, limited_cache
 from geocity.io.history import with_step
-from geocity.io.rasters import parse_date
+from geocity.io.image_dates import parse_date
 from geocity.io.reference_forms import CANNOT_TELL
 from geocity.io.reference_samples import SampleDesign, write_sample
 from geocity.io.staging import PathLike, fresh_output

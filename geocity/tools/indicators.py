@@ -20,11 +20,12 @@ from geocity.core.indicators import (
 )
 from geocity.core.progress import Progress, silent
 from geocity.errors import InputError, NoOverlapError
+from geocity.io.image_dates import year_in
 from geocity.io.indicator_tables import refuse_other_formats, write_indicators
 from geocity.io.named_units import NamedUnits, read_units
 from geocity.io.population import count_people
 from geocity.io.slum_intervals import SlumIntervals, read_intervals
-from geocity.io.slum_sources import read_slums, year_in
+from geocity.io.slum_sources import read_slums
 from geocity.io.staging import PathLike, fresh_output
 from geocity.tools.indicator_inputs import Plane, with_coverage
 

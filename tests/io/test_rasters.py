@@ -9,7 +9,7 @@ from rasterio.enums import ColorInterp
 
 from geocity.core.grid import Grid, Window
 from geocity.errors import InputError, MissingCRSError
-from geocity.io.rasters import open_scene, parse_date
+from geocity.io.rasters import open_scene
 from tests.conftest import UTM43, make_grid, position_coded, write_raster
 
 
@@ -208,17 +208,3 @@ def test_degrees_are_a_grid_too(tmp_path):
     path = write_raster(tmp_path / "a.tif", np.zeros((1, 20, 20), np.uint8), grid)
     with open_scene(path) as scene:
         assert scene.grid.same_as(grid)
-
-
-@pytest.mark.parametrize(
-    ("text", "date"),
-    [
-        ("2014:03:15 10:00:00", datetime.date(2014, 3, 15)),
-        ("x_20040101.tif", datetime.date(2004, 1, 1)),
-        ("tile_12345678.tif", None),
-        ("scene_20041399", None),
-        ("", None),
-    ],
-)
-def test_dates_are_found_in_texts(text, date):
-    assert parse_date(text) == date

@@ -10,7 +10,7 @@ import pandas as pd
 
 from geocity.core.grid import Bounds
 from geocity.errors import InputError
-from geocity.io.rasters import parse_date
+from geocity.io.image_dates import parse_date
 from geocity.io.staging import PathLike
 
 Value = TypeVar("Value")

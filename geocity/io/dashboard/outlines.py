@@ -16,8 +16,8 @@ from geocity.core.geodesic_areas import geodesic_areas_m2
 from geocity.core.slum_classes import choose_slum_class
 from geocity.errors import ClassTableError, InputError
 from geocity.io.dashboard.map_layers import in_lon_lat
+from geocity.io.image_dates import parse_date
 from geocity.io.named_units import split_layer
-from geocity.io.rasters import parse_date
 from geocity.io.staging import PathLike
 from geocity.io.vectors import choose_layer, read_polygons
 
