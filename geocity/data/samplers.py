@@ -3,7 +3,8 @@
 TorchGeo's `GridGeoSampler` counts in map units from the lower left corner: it drops scenes smaller
 than a tile without a word, and float rounding gives one scene in five a row of tiles too many.
 This subclass plans windows on the pixels of each image, from its top left corner, and yields
-them as the same geographic slices, so that any data loader takes them.
+them as the same geographic slices, so that any data loader takes them. The slices name their image
+too (`ImageQuery`): where two images lie close together, one tile meets both.
 """
 
 import abc
@@ -19,6 +20,7 @@ from torchgeo.samplers import GridGeoSampler
 
 from geocity.core.grid import Grid
 from geocity.core.tiles import Tile, plan_tiles
+from geocity.data.scene_queries import ImageQuery
 from geocity.data.scenes import SceneDataset
 
 
@@ -73,11 +75,12 @@ class PixelGridSampler(GridGeoSampler):
         plan = bisect.bisect_right(self._ends, index)
         return plan, index - (self._ends[plan - 1] if plan else 0)
 
-    def __iter__(self) -> Iterator[tuple[slice, slice, slice]]:
+    def __iter__(self) -> Iterator[ImageQuery]:
         for position, time, tiles in self._plans:
+            when = slice(time.left, time.right)
             for tile in tiles:
                 left, bottom, right, top = self._grids[position][tile.read].bounds
-                yield slice(left, right), slice(bottom, top), slice(time.left, time.right)
+                yield ImageQuery((slice(left, right), slice(bottom, top), when), position)
 
 
 class PaddedGridGeoSampler(PixelGridSampler):

@@ -20,6 +20,8 @@ from geocity.io.rasters import Scene
 
 logger = logging.getLogger(__name__)
 
+_ALWAYS = pd.Interval(pd.Timestamp.min, pd.Timestamp.max, closed="both")
+
 
 @dataclass(frozen=True)
 class SceneImage:
@@ -37,6 +39,11 @@ class SceneImage:
     def grid(self) -> Grid:
         """Return the grid of the image."""
         return self.mosaic.grid
+
+    @property
+    def dated(self) -> bool:
+        """Return whether the files say when it was taken."""
+        return self.time != _ALWAYS
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,7 @@ def interval_of(scene: Scene, regex: str, date_format: str) -> "pd.Interval[pd.T
         start, stop = disambiguate_timestamp(match.group("date"), date_format)
         return pd.Interval(start, stop, closed="both")
     if scene.date is None:
-        return pd.Interval(pd.Timestamp.min, pd.Timestamp.max, closed="both")
+        return _ALWAYS
     start, stop = disambiguate_timestamp(scene.date.strftime("%Y%m%d"), "%Y%m%d")
     return pd.Interval(start, stop, closed="both")
 

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from torchgeo.datasets import RasterDataset
 from torchgeo.datasets.utils import GeoSlice
 
-from geocity.core.grid import Grid, Window, same_crs
+from geocity.core.grid import Window, same_crs
 from geocity.core.mosaic import Mosaic
 from geocity.core.padding import pad_reflect
 from geocity.data.scene_headers import (
@@ -39,13 +39,13 @@ from geocity.data.scene_headers import (
     interval_of,
     refuse_mixture,
 )
+from geocity.data.scene_queries import ImageQuery, meet, most_meant
 from geocity.errors import GridMismatchError, InputError, NoOverlapError
 from geocity.io.rasters import Scene, open_scene
 from geocity.io.staging import PathLike
 
 _SUFFIXES = frozenset({".tif", ".tiff", ".vrt", ".jp2", ".img", ".png", ".jpg", ".jpeg"})
 _OPEN_AT_MOST = 64
-_ON_LATTICE = 0.01  # of a pixel
 
 
 class SceneDataset(RasterDataset):
@@ -190,8 +190,9 @@ class SceneDataset(RasterDataset):
     def locate(self, query: GeoSlice) -> tuple[int, Window]:
         """Find the image that a query means, and its whole pixels.
 
-        Of several images of a date that meet the query, the one on whose pixels it lies is taken,
-        and then the one that covers most of it.
+        The image that the query names (`ImageQuery`, as the samplers yield), else by its time. Of
+        several images of a date, the one on whose pixels the query lies is taken, and then the one
+        that covers most of it.
 
         Returns:
             The position in `images`, and the window, which may reach outside.
@@ -199,23 +200,29 @@ class SceneDataset(RasterDataset):
         x, y, t = self._disambiguate_slice(query)
         self._refuse_step((x.step, y.step))
         asked = pd.Interval(t.start, t.stop, closed="both")
+        named = query.image if isinstance(query, ImageQuery) else None
+        if named is not None and named < len(self.images):
+            meeting = meet(self.images, named, x, y)
+            if meeting.exact and meeting.pixels and meeting.image.time == asked:
+                return named, meeting.window
         met = [
-            (not on_lattice, -area, position, window)
+            meeting
             for position, image in enumerate(self.images)
             if image.time.overlaps(asked)
-            for window, on_lattice, area in [_window(image.grid, x, y)]
-            if area > 0
+            for meeting in [meet(self.images, position, x, y)]
+            if meeting.pixels
         ]
         if not met:
             raise IndexError(f"query {query} meets no scene; they lie within {self.bounds}")
-        times = {self.images[position].time for _, _, position, _ in met}
+        meant = most_meant(met, query, asked)
+        times = {meeting.image.time for meeting in meant}
         if len(times) > 1:
             raise InputError(
                 f"The query meets scenes of {len(times)} dates; say which one is meant by the "
                 "third slice, [x, y, time]."
             )
-        _, _, position, window = min(met)
-        return position, window
+        best = min(meant, key=lambda meeting: (not meeting.exact, -meeting.pixels))
+        return best.position, best.window
 
     def read(self, position: int, window: Window) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Read a window of an image; it may reach outside, where pixels are mirrored.
@@ -295,20 +302,3 @@ class SceneDataset(RasterDataset):
                 f"A cell size of {step} was asked for, but the scenes have {self._res}; "
                 "give SceneDataset the cell size in metres (cell_size_m)."
             )
-
-
-def _window(grid: Grid, x: slice, y: slice) -> tuple[Window, bool, int]:
-    """Return the whole pixels of a box, whether it lies on them, and how many are in the grid."""
-    inverse = ~grid.transform
-    col, row = inverse @ (x.start, y.stop)
-    end_col, end_row = inverse @ (x.stop, y.start)
-    rows, cols = max(1, round(end_row - row)), max(1, round(end_col - col))
-    window = Window(round(row), round(col), rows, cols)
-    apart = max(
-        abs(row - window.row),
-        abs(col - window.col),
-        abs(end_row - window.row_end),
-        abs(end_col - window.col_end),
-    )
-    inside = window.intersect(grid.window)
-    return window, apart <= _ON_LATTICE, inside.rows * inside.cols if inside else 0

@@ -217,6 +217,48 @@ def test_several_dates_are_kept_apart(tmp_path):
     assert dataset.locate(query)[0] == 0
 
 
+def test_every_tile_is_answered_by_its_own_image(tmp_path):
+    # Three pixels apart, so that the last tile of one lies mostly in the other.
+    grid = make_grid(100, 263)
+    for name, value, window in (
+        ("a", 1, Window(0, 0, 100, 130)),
+        ("b", 2, Window(0, 133, 100, 130)),
+    ):
+        pixels = np.full((1, *window.shape), value, np.uint8)
+        write_raster(tmp_path / f"{name}.tif", pixels, grid[window])
+    dataset = SceneDataset(tmp_path)
+    assert len(dataset.images) == 2
+    sampler = PaddedGridGeoSampler(dataset, 64, 16)
+    images = [sampler.image_of(i) for i in range(len(sampler))]
+    queries = [pickle.loads(pickle.dumps(query)) for query in sampler]  # as workers get them
+    assert [dataset.locate(query)[0] for query in queries] == images
+    assert [int(dataset[q]["image"].unique()) for q in queries] == [image + 1 for image in images]
+    # What names no image of the dataset is a plain query.
+    other = SceneDataset(tmp_path / "b.tif")
+    assert other.locate(queries[-1])[0] == 0
+    assert dataset.locate(tuple(queries[0]))[0] == 0
+
+
+def test_scenes_with_and_without_a_date(tmp_path):
+    dated, undated = (scene(tmp_path / name, 40, 40) for name in ("x_20240309.tif", "y.tif"))
+    dataset = SceneDataset([dated, undated])
+    assert [image.dated for image in dataset.images] == [True, False]
+    sampler = PaddedGridGeoSampler(dataset, 32)
+    images = [sampler.image_of(i) for i in range(len(sampler))]
+    assert set(images) == {0, 1}
+    for plain in (False, True):
+        queries = [tuple(query) if plain else query for query in sampler]
+        assert [dataset.locate(query)[0] for query in queries] == images
+    x, y = query_of(dataset, Window(0, 0, 8, 8))
+    year = slice(pd.Timestamp("2024-01-01"), pd.Timestamp("2024-12-31"))
+    assert dataset.locate((x, y, year))[0] == 0
+    earlier = slice(pd.Timestamp("2020-01-01"), pd.Timestamp("2020-12-31"))
+    assert dataset.locate((x, y, earlier))[0] == 1
+    for untold in ((x, y), (x, y, slice(None))):
+        with pytest.raises(InputError, match="scenes of 2 dates"):
+            dataset.locate(untold)
+
+
 def test_a_subclass_may_read_dates_its_own_way(tmp_path):
     class Yearly(SceneDataset):
         filename_regex = r"(?P<date>\d{4})_.*"
