@@ -8,29 +8,15 @@ import pytest
 from click.testing import CliRunner
 
 from geocity.cli import main
-from geocity.core.classes import ClassTable
 from geocity.core.sieve import sieve
 from geocity.errors import InputError, OutputExistsError
-from geocity.io.class_raster_sinks import create_class_raster
 from geocity.io.class_rasters import open_class_raster
 from geocity.io.history import history
 from geocity.tools.clean import clean
+from tests.class_maps import TABLE, read_classes, write_classes
 from tests.conftest import make_grid, write_raster
 
 N = 255
-TABLE = ClassTable.named(["background", "slum", "forest"])
-
-
-def write_classes(path, values, grid=None, tags=None):
-    grid = grid or make_grid(*values.shape)  # cells of 0.8 m
-    with create_class_raster(path, grid, TABLE, tags=tags) as sink:
-        sink.write(values, grid.window)
-    return path
-
-
-def read_classes(path):
-    with open_class_raster(path) as raster:
-        return raster.read(raster.grid.window)
 
 
 def noise(shape, classes=(0, 1, 2, N), seed=0):

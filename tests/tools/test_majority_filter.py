@@ -9,28 +9,14 @@ from click.testing import CliRunner
 
 from geocity.cli import main
 from geocity.core import majority, modal
-from geocity.core.classes import ClassTable
 from geocity.errors import InputError, OutputExistsError
-from geocity.io.class_raster_sinks import create_class_raster
 from geocity.io.class_rasters import open_class_raster
 from geocity.io.history import history
 from geocity.tools.majority_filter import majority_filter
+from tests.class_maps import TABLE, read_classes, write_classes
 from tests.conftest import make_grid, write_raster
 
 N = 255
-TABLE = ClassTable.named(["background", "slum", "forest"])
-
-
-def write_classes(path, values, tags=None):
-    grid = make_grid(*values.shape)
-    with create_class_raster(path, grid, TABLE, tags=tags) as sink:
-        sink.write(values, grid.window)
-    return path
-
-
-def read_classes(path):
-    with open_class_raster(path) as raster:
-        return raster.read(raster.grid.window)
 
 
 def noise(shape, seed=0):
@@ -48,7 +34,7 @@ def repeated(values, count, step=majority.majority_filter, **options):
 def noisy(tmp_path):
     """A class raster of several parts, with its values."""
     values = noise((600, 1100))
-    return write_classes(tmp_path / "classes.tif", values, {"GEOCITY_MODEL": "m1"}), values
+    return write_classes(tmp_path / "classes.tif", values, tags={"GEOCITY_MODEL": "m1"}), values
 
 
 @pytest.mark.parametrize("neighbors", ["four", "eight"])

@@ -13,16 +13,14 @@ from geocity.core.classes import ClassTable
 from geocity.core.grid import Grid, Window
 from geocity.errors import ClassTableError, InputError
 from geocity.io.cities.ground_cover import ELSEWHERE, PolygonCover, RasterCover
-from geocity.io.class_raster_sinks import create_class_raster
+from tests.class_maps import write_classes
 
 UTM = pyproj.CRS("EPSG:32643")
 GRID = Grid(UTM, Affine(1, 0, 300_000, 0, -1, 4_800_000), (40, 50))
 
 
-def write_classes(path, values, grid=GRID, names=("open", "roof", "road")):
-    with create_class_raster(path, grid, ClassTable.named(names)) as sink:
-        sink.write(values, grid.window)
-    return path
+def write_ground(path, values, grid=GRID, names=("open", "roof", "road")):
+    return write_classes(path, values, grid, table=ClassTable.named(names))
 
 
 def finer(grid, times):
@@ -34,7 +32,7 @@ def finer(grid, times):
 def test_a_pixel_takes_the_class_at_its_centre(tmp_path):
     values = np.random.default_rng(0).integers(0, 3, GRID.shape).astype(np.uint8)
     values[:3] = 255
-    cover = RasterCover([write_classes(tmp_path / "c.tif", values)])
+    cover = RasterCover([write_ground(tmp_path / "c.tif", values)])
     assert cover.names == ("open", "roof", "road")
     assert len(cover.colors) == 3
     np.testing.assert_array_equal(cover.read(GRID), values)
@@ -62,8 +60,8 @@ def test_classes_of_one_name_are_one_and_the_first_raster_wins(tmp_path):
     left[:, 25:] = 255
     cover = RasterCover(
         [
-            write_classes(tmp_path / "a.tif", left),
-            write_classes(tmp_path / "b.tif", right, names=("open", "river")),
+            write_ground(tmp_path / "a.tif", left),
+            write_ground(tmp_path / "b.tif", right, names=("open", "river")),
         ]
     )
     assert cover.names == ("open", "roof", "road", "river")
@@ -79,7 +77,7 @@ def test_a_raster_in_another_crs_lies_where_it_should(tmp_path):
     lonlat = pyproj.Transformer.from_crs(UTM, 4326, always_xy=True).transform_bounds(
         west, south, east, north
     )
-    cover = RasterCover([write_classes(tmp_path / "c.tif", values)])
+    cover = RasterCover([write_ground(tmp_path / "c.tif", values)])
     step = (lonlat[2] - lonlat[0]) / 100
     there = Grid(pyproj.CRS(4326), Affine(step, 0, lonlat[0], 0, -step, lonlat[3]), (40, 100))
     found = cover.read(there)
