@@ -110,22 +110,28 @@ def grid_of(dataset: Any) -> Grid:
             "assign a standard one first (gdal_edit.py -a_srs EPSG:…)."
         ) from error
     grid = Grid(crs, dataset.transform, (dataset.height, dataset.width))
-    _refuse_off_earth(dataset.name, grid)
+    misplaced = off_earth(grid)
+    if misplaced:
+        raise InputError(f"{dataset.name} {misplaced}.")
     return grid
 
 
-def _refuse_off_earth(name: str, grid: Grid) -> None:
-    """Refuse coordinates that are no places: degrees beyond a pole, or metres called degrees."""
+def off_earth(grid: Grid) -> str:
+    """Return what is wrong with coordinates that are no places, empty where nothing is.
+
+    Degrees beyond a pole, or metres called degrees.
+    """
     if not np.isfinite(grid.bounds).all():
-        raise InputError(f"{name} has a transform that is no numbers; place it again.")
+        return "has a transform that is no numbers; place it again"
     if not grid.crs.is_geographic:
-        return
+        return ""
     factor = grid.crs.axis_info[0].unit_conversion_factor  # to radians
     left, bottom, right, top = (math.degrees(edge * factor) for edge in grid.bounds)
     # Global rasters may reach half a cell beyond the poles.
     spare = math.degrees(grid.cell_size[1] * factor)
     if top > 90 + spare or bottom < -90 - spare or max(-left, right) > 540:
-        raise InputError(
-            f"{name} reaches from {left:.6g}, {bottom:.6g} to {right:.6g}, {top:.6g}, which are no "
-            f"degrees on Earth; assign the right CRS instead of {grid.crs.name}."
+        return (
+            f"reaches from {left:.6g}, {bottom:.6g} to {right:.6g}, {top:.6g}, which are no "
+            f"degrees on Earth; assign the right CRS instead of {grid.crs.name}"
         )
+    return ""

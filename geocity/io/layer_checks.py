@@ -1,6 +1,7 @@
 """What cannot be used as a map layer is refused here, in one sentence."""
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,9 @@ def refuse_lost_places(path: PathLike, bounds: Any, own: pyproj.CRS, crs: pyproj
 def unreadable(path: PathLike, error: BaseException) -> InputError:
     """Return the refusal of a file that no driver can read."""
     lines = str(error).strip().splitlines() or [repr(error)]
-    found = lines[0].split(".; ")[0].rstrip(".")  # without OGR's advice to programmers
+    # Without OGR's advice to programmers, and without its questions to SQLite.
+    found = lines[0].split(".; ")[0].rstrip(".")
+    found = re.sub(r"^sqlite3_\w+\(.*?\) failed: ", "", found)
     return InputError(
         f"{path} cannot be read as a map layer: {explained(found)}; is it complete, and a "
         "format that OGR reads?"

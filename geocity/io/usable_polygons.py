@@ -67,7 +67,9 @@ class Mending:
             logger.warning("%s: %d invalid outlines were repaired.", path, self.invalid)
         if not self.kept:
             kinds = ", ".join(self.kinds or ("no geometry at all",))
-            raise InputError(f"{path} has no {wanted}: it holds {kinds}.")
+            flat = [kind for kind in self.kinds if kind.removeprefix("Multi") in geometry_types]
+            ending = "; none of them encloses anything, so draw them again" if flat else ""
+            raise InputError(f"{path} has no {wanted}: it holds {kinds}{ending}.")
         if self.others:
             logger.warning("%s: %d features are no %s and are left out.", path, self.others, wanted)
 
@@ -95,8 +97,8 @@ def usable_features(
     usable: geopandas.GeoDataFrame = frame[kept].set_geometry(
         geopandas.GeoSeries(reduced[kept], index=frame.index[kept], crs=frame.crs)
     )
-    counts = (int(found.sum()) for found in (missing, invalid, ~kept, kept))
-    return usable, Mending(*counts, kinds)
+    missed, mended, others, left = (int(f.sum()) for f in (missing, invalid, ~kept, kept))
+    return usable, Mending(missed, mended, others, left, kinds)
 
 
 def repaired(geometries: Any) -> Any:

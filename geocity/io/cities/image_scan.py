@@ -1,7 +1,7 @@
 """Looking at thousands of images once: headers, broken files, and a cache for a run that stops.
 
 A header does not show that the end of a file is missing. The quick look reads the last bytes too
-(a JPEG ends with a marker, a PNG with a chunk, a TIFF with its last block), which finds cut
+(a JPEG ends with a marker, a PNG with a chunk, all others with their last pixel), which finds cut
 downloads at the cost of a seek; the full look decodes every pixel.
 """
 
@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from affine import Affine
-from rasterio.errors import RasterioError
 from rasterio.windows import Window as RioWindow
 
 from geocity.core.progress import Progress, silent
 from geocity.errors import InputError
 from geocity.io.cities.site_images import ImageHeader, opened, read_header
-from geocity.io.datasets import root_cause
+from geocity.io.datasets import READ_ERRORS, root_cause
 
 _TAIL = 4096
 _ENDS = {".jpg": b"\xff\xd9", ".jpeg": b"\xff\xd9", ".png": b"IEND"}
@@ -81,7 +80,7 @@ def _look(path: str, full: bool) -> Finding:
         for window in _windows(path, header, full):
             with opened(path) as source:
                 source.read(window=window)
-    except (RasterioError, InputError, OSError, zipfile.BadZipFile) as error:
+    except (*READ_ERRORS, InputError, OSError, zipfile.BadZipFile) as error:
         return Finding(header, f"is damaged ({root_cause(error)})")
     return Finding(header, "")
 
@@ -89,7 +88,7 @@ def _look(path: str, full: bool) -> Finding:
 def _windows(path: str, header: ImageHeader, full: bool) -> Iterator[RioWindow | None]:
     if full:
         yield None
-    elif Path(path).suffix.lower() in (".tif", ".tiff"):
+    elif Path(path).suffix.lower() not in _ENDS:
         rows, cols = header.shape
         yield RioWindow(cols - 1, rows - 1, 1, 1)
 

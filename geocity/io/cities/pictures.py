@@ -20,6 +20,9 @@ from geocity.io.staging import PathLike
 _SQUARE = 1.02
 """Cells whose sides differ by more than this are resampled: a stretched city is another city."""
 
+_MOST_BYTES = 2 << 30
+"""Of a picture that is held whole."""
+
 Read = Callable[[Window], tuple[NDArray[Any], NDArray[np.bool_]]]
 
 
@@ -90,6 +93,7 @@ def open_picture(path: PathLike) -> Picture:
     if header.unfit:
         raise InputError(f"{name} {header.unfit}.")
     if header.transform is None or not header.crs:
+        _refuse_gigantic(name, header.shape)
         pixels = read_rgb(name)
 
         def cut(window: Window) -> tuple[NDArray[Any], NDArray[np.bool_]]:
@@ -105,6 +109,16 @@ def open_picture(path: PathLike) -> Picture:
         scene.close()
         scene = open_scene(name, cell_size_m=min(width, height))
     return Picture(name, scene.grid.shape, scene, scene.read)
+
+
+def _refuse_gigantic(name: str, shape: tuple[int, int]) -> None:
+    """Refuse what would have to be held whole and does not fit, whatever its header claims."""
+    rows, cols = shape
+    if 3 * rows * cols > _MOST_BYTES:
+        raise InputError(
+            f"{name} does not say where it lies, so it would have to be held whole, and it has "
+            f"{rows} x {cols} pixels; georeference it, or cut it into smaller images."
+        )
 
 
 def _cell_metres(grid: Grid) -> tuple[float, float]:

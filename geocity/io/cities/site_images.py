@@ -12,13 +12,13 @@ import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window as RioWindow
 
 from geocity.core.grid import Window
 from geocity.errors import InputError
-from geocity.io.datasets import open_dataset, root_cause
-from geocity.io.rasters import date_in_tags
+from geocity.io.datasets import READ_ERRORS, open_dataset, root_cause
+from geocity.io.image_dates import date_in_tags
 
 _CMYK = {ColorInterp.cyan, ColorInterp.magenta, ColorInterp.yellow, ColorInterp.black}
 
@@ -117,7 +117,7 @@ def read_rgb(path: str, window: Window | None = None) -> NDArray[np.uint8]:
         part = None if window is None else RioWindow(window.col, window.row, *window.shape[::-1])
         try:
             pixels = source.read(_color_bands(source)[:3], window=part)
-        except RasterioError as error:
+        except READ_ERRORS as error:
             raise InputError(
                 f"{path} cannot be read: {root_cause(error)}; it is probably damaged or cut short, "
                 "so copy or download it again."

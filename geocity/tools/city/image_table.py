@@ -19,7 +19,8 @@ from geocity.io.cities.image_tables import Named, date_of_text, read_bounds, rea
 from geocity.io.cities.manifest import IMAGE_COLUMNS, City
 from geocity.io.cities.raw_folder import RawImage, city_of, unique_keys
 from geocity.io.cities.site_images import ImageHeader
-from geocity.io.rasters import parse_date
+from geocity.io.datasets import off_earth
+from geocity.io.image_dates import parse_date
 from geocity.tools.city.prepare_options import PrepareOptions
 
 logger = logging.getLogger(__name__)
@@ -106,6 +107,11 @@ def _place(
             "reason": "is rotated or mirrored against its map grid; warp it to north-up (gdalwarp)"
         }
     grid = Grid(_crs(crs), step, header.shape)
+    misplaced = off_earth(grid)
+    if grid.crs.geodetic_crs is None:
+        misplaced = f"is in local coordinates ({grid.crs.name}) that lie nowhere on Earth"
+    if misplaced:
+        return unplaced | {"reason": misplaced}
     west, south, east, north = grid.bounds
     return {
         "georeferenced": True, "placed": placed, "crs": _crs_name(grid.crs), "west": west,
