@@ -161,24 +161,6 @@ def test_imagery_of_change(folders, name):
     refuse(odd, outcome)
 
 
-@pytest.mark.parametrize("name", KINDS)
-def test_city_prepare(folders, name):
-    source, out = folders[0], folders[1] / "cities"
-    for city in ("A", "B"):
-        for site in ("1", "2", "3"):
-            place = source / city / site
-            place.mkdir(parents=True)
-            rasters.plain(place, imagery())
-    odd = RASTERS[name]
-    place = source / "A" / "4"
-    place.mkdir()
-    odd.write(place, imagery())
-    run(
-        "city", "prepare", source, "-o", out, "--patch-m", 16, "--cell-size", 1,
-        inputs=source, outputs=folders[1], kept=(".cities.scan.jsonl",),
-    )  # fmt: skip
-
-
 @pytest.mark.parametrize("name", ["float_nan", "int16_minus_9999", "palette", "rotated", "jpeg"])
 def test_map(folders, toy_package, toy_engine, name):
     odd, source, out = RASTERS[name], folders[0], folders[1] / "map"
