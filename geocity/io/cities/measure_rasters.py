@@ -1,18 +1,16 @@
 """Measures on the map at patch stride: probability, entropy, likeness, as GeoTIFFs with a style."""
 
 import contextlib
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import rasterio
-import rasterio.shutil
 from numpy.typing import NDArray
 from rasterio.windows import Window as RioWindow
 
-import geocity
 from geocity.core.grid import Grid
+from geocity.io.cities.float_rasters import dress_numbers, float_cog, float_raster
 from geocity.io.markup import node
 from geocity.io.qml import Rgba, color_ramp_shader, raster_document, raster_renderer
 from geocity.io.staging import PathLike, staged
@@ -57,15 +55,10 @@ def create_measure_raster(
     """
     with staged(out) as stage:
         scratch = stage.scratch(".tif")
-        with rasterio.open(scratch, "w", **_profile(grid)) as dataset:
-            dataset.set_band_description(1, name)
-            software = {"TIFFTAG_SOFTWARE": f"geocity {geocity.__version__}"}
-            dataset.update_tags(**software, **tags, AREA_OR_POINT="Area")
+        with rasterio.open(scratch, "w", **float_raster(grid, 1)) as dataset:
+            dress_numbers(dataset, [name], tags)
             yield MeasureSink(dataset)
-        rasterio.shutil.copy(
-            scratch, stage.path, driver="COG", compress="DEFLATE", predictor="3", statistics="YES",
-            overview_resampling="AVERAGE", bigtiff="IF_SAFER",
-        )  # fmt: skip
+        float_cog(scratch, stage.path)
         stage.sidecar(".qml").write_text(measure_qml(name, limits), encoding="utf-8")
 
 
@@ -88,17 +81,3 @@ def measure_qml(name: str, limits: tuple[float, float]) -> str:
     renderer.set("classificationMin", f"{low:g}")
     renderer.set("classificationMax", f"{high:g}")
     return raster_document(renderer, None)
-
-
-def _profile(grid: Grid) -> dict[str, Any]:
-    return {
-        "driver": "GTiff",
-        "dtype": "float32",
-        "count": 1,
-        "height": grid.shape[0],
-        "width": grid.shape[1],
-        "crs": grid.crs.to_wkt(),
-        "transform": grid.transform,
-        "nodata": math.nan,
-        "bigtiff": "IF_SAFER",
-    }

@@ -8,20 +8,18 @@ beside the raster.
 
 import contextlib
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import rasterio
-import rasterio.shutil
 from numpy.typing import NDArray
-from rasterio.windows import Window as RioWindow
 
-import geocity
 from geocity.core.cities.heat import SIGNED_RAMP
 from geocity.core.grid import Grid, Window, blocks
+from geocity.io.cities.float_rasters import dress_numbers, float_cog, float_raster
+from geocity.io.class_raster_sinks import rio_window
 from geocity.io.class_tiles import BLOCK
 from geocity.io.markup import node
 from geocity.io.qml import color_ramp_shader, raster_document, raster_renderer
@@ -33,6 +31,7 @@ DIVISOR_TAG = "GEOCITY_RELEVANCE_DIVISORS"
 _PERCENTILE = 99
 _LOOKED_AT_PX = 1024
 _SHOWN_ALPHA = 230
+_TILED = {"tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "interleave": "band"}
 
 
 class RelevanceSink:
@@ -43,7 +42,7 @@ class RelevanceSink:
 
     def write(self, relevance: NDArray[np.float32], window: Window) -> None:
         """Write relevance (layers, rows, cols) where the window says, NaN where there is none."""
-        self._dataset.write(relevance, window=_rio(window))
+        self._dataset.write(relevance, window=rio_window(window))
 
 
 @contextlib.contextmanager
@@ -69,26 +68,12 @@ def create_relevance_raster(
     """
     with staged(out, overwrite=overwrite) as stage:
         scratch = stage.scratch(".tif")
-        with rasterio.open(scratch, "w", **_profile(grid, len(layers))) as dataset:
+        with rasterio.open(scratch, "w", **float_raster(grid, len(layers)), **_TILED) as dataset:
             yield RelevanceSink(dataset)
         divisors = _divide(scratch, grid, layers)
         with rasterio.open(scratch, "r+") as dataset:
-            for band, layer in enumerate(layers, start=1):
-                dataset.set_band_description(band, layer)
-            software = {"TIFFTAG_SOFTWARE": f"geocity {geocity.__version__}"}
-            told = {DIVISOR_TAG: json.dumps(divisors), "AREA_OR_POINT": "Area"}
-            dataset.update_tags(**software, **tags, **told)
-        rasterio.shutil.copy(
-            scratch,
-            stage.path,
-            driver="COG",
-            blocksize=str(BLOCK),
-            compress="DEFLATE",
-            predictor="3",
-            bigtiff="IF_SAFER",
-            statistics="YES",
-            overview_resampling="AVERAGE",
-        )
+            dress_numbers(dataset, layers, {**tags, DIVISOR_TAG: json.dumps(divisors)})
+        float_cog(scratch, stage.path)
         style = relevance_qml(layers[-1], band=len(layers))
         stage.sidecar(".qml").write_text(style, encoding="utf-8")
 
@@ -101,8 +86,8 @@ def _divide(scratch: Path, grid: Grid, layers: Sequence[str]) -> dict[str, float
         seen = np.abs(dataset.read(out_shape=(len(layers), *shape)))
         divisors = np.array([_most(band) for band in seen], np.float32)
         for window in blocks(grid.shape, (BLOCK, 4 * BLOCK)):
-            values = dataset.read(window=_rio(window))
-            dataset.write(values / divisors[:, None, None], window=_rio(window))
+            values = dataset.read(window=rio_window(window))
+            dataset.write(values / divisors[:, None, None], window=rio_window(window))
     return {layer: float(divisor) for layer, divisor in zip(layers, divisors, strict=True)}
 
 
@@ -133,25 +118,3 @@ def relevance_qml(layer: str, *, band: int = 1) -> str:
     renderer.set("classificationMin", "-1")
     renderer.set("classificationMax", "1")
     return raster_document(renderer, None)
-
-
-def _profile(grid: Grid, count: int) -> dict[str, Any]:
-    return {
-        "driver": "GTiff",
-        "dtype": "float32",
-        "count": count,
-        "height": grid.shape[0],
-        "width": grid.shape[1],
-        "crs": grid.crs.to_wkt(),
-        "transform": grid.transform,
-        "nodata": math.nan,
-        "tiled": True,
-        "blockxsize": BLOCK,
-        "blockysize": BLOCK,
-        "interleave": "band",
-        "bigtiff": "IF_SAFER",
-    }
-
-
-def _rio(window: Window) -> RioWindow:
-    return RioWindow(window.col, window.row, window.cols, window.rows)
