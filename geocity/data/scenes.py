@@ -45,7 +45,7 @@ from geocity.io.rasters import Scene, open_scene
 from geocity.io.staging import PathLike
 
 _SUFFIXES = frozenset({".tif", ".tiff", ".vrt", ".jp2", ".img", ".png", ".jpg", ".jpeg"})
-_OPEN_AT_MOST = 64
+_OPEN_AT_MOST = 64  # in each process and thread
 
 
 class SceneDataset(RasterDataset):
@@ -96,7 +96,7 @@ class SceneDataset(RasterDataset):
         self.transforms = transforms
         self.cache = True
         self.cell_size_m = cell_size_m
-        self._handles: OrderedDict[tuple[int, int, str], Scene] = OrderedDict()
+        self._handles: dict[tuple[int, int], OrderedDict[str, Scene]] = {}
         self._files = self.files
         if not self._files:
             raise InputError(f"No raster was found in {', '.join(map(str, self._paths))}.")
@@ -272,24 +272,22 @@ class SceneDataset(RasterDataset):
 
     def _handle(self, path: str) -> Scene:
         """Return the open scene of this process and thread: GDAL handles survive no fork."""
-        key = (os.getpid(), threading.get_ident(), path)
-        scene = self._handles.get(key)
+        mine = self._handles.setdefault((os.getpid(), threading.get_ident()), OrderedDict())
+        scene = mine.get(path)
         if scene is None:
-            scene = self._handles[key] = open_scene(path, cell_size_m=self.cell_size_m)
-            oldest = next(iter(self._handles))
-            if len(self._handles) > _OPEN_AT_MOST and oldest[:2] == key[:2]:
-                self._handles.pop(oldest).close()
-        self._handles.move_to_end(key)
+            scene = mine[path] = open_scene(path, cell_size_m=self.cell_size_m)
+            if len(mine) > _OPEN_AT_MOST:
+                mine.popitem(last=False)[1].close()
+        mine.move_to_end(path)
         return scene
 
     def close(self) -> None:
         """Close the scenes that this process and thread has open."""
-        mine = (os.getpid(), threading.get_ident())
-        for key in [key for key in self._handles if key[:2] == mine]:
-            self._handles.pop(key).close()
+        for scene in self._handles.pop((os.getpid(), threading.get_ident()), {}).values():
+            scene.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_handles": OrderedDict()}
+        return {**self.__dict__, "_handles": {}}
 
     def _header(self, path: str) -> SceneHeader:
         with open_scene(path, cell_size_m=self.cell_size_m) as scene:

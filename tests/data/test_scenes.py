@@ -3,7 +3,11 @@
 import datetime
 import math
 import multiprocessing
+import os
 import pickle
+import queue
+import sys
+import threading
 import warnings
 
 import numpy as np
@@ -406,6 +410,36 @@ def test_a_forked_worker_never_shares_a_warm_handle(tmp_path):
     for child in children:
         child.join()
     assert found == [0, 0, 0, 0]
+
+
+def _open_after(dataset, folder, out):
+    """Read every scene, and say how many of the files this process then holds open."""
+    for position, image in enumerate(dataset.images):
+        dataset.read(position, image.grid.window)
+    files = [os.path.realpath(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd")]
+    out.put(sum(file.startswith(str(folder)) for file in files))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts the files in /proc")
+def test_few_files_are_open_whoever_reads_and_whoever_read_before(tmp_path, monkeypatch):
+    monkeypatch.setattr("geocity.data.scenes._OPEN_AT_MOST", 3)
+    grids = [make_grid(8, 8, left=20 * number) for number in range(9)]
+    paths = [scene(tmp_path / f"{n}.tif", bands=1, grid=grid) for n, grid in enumerate(grids)]
+    dataset = SceneDataset(paths)
+    counts = queue.Queue()
+    _open_after(dataset, tmp_path, counts)
+    thread = threading.Thread(target=_open_after, args=(dataset, tmp_path, counts))
+    thread.start()
+    thread.join()
+    context = multiprocessing.get_context("fork")
+    found = context.Queue()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = context.Process(target=_open_after, args=(dataset, tmp_path, found))
+        child.start()
+    # Each has three of its own, and a forked process those that were open when it began.
+    assert [counts.get(), counts.get(), found.get(timeout=60)] == [3, 6, 9]
+    child.join()
 
 
 def test_a_dataset_travels_without_its_handles(tmp_path):
