@@ -81,13 +81,24 @@ class Stage:
         return path
 
     def commit(self) -> None:
-        """Give every temporary file its final name, the main one last."""
-        for temporary, final in self._sidecars.items():
-            if temporary.exists():
-                os.replace(temporary, final)  # noqa: PTH105 - replaces across platforms, atomic
+        """Give every temporary file its final name, the main one last; all of them or none."""
         _flush_to_disk(self.path)
-        os.replace(self.path, self._out)  # noqa: PTH105
-        self.discard()  # scratch files
+        kept: list[tuple[Path, Path]] = []
+        try:
+            for temporary, final in self._sidecars.items():
+                if temporary.exists():
+                    former = temporary.with_name(f"{temporary.name}.former")
+                    if final.exists():
+                        os.replace(final, former)  # noqa: PTH105 - replaces across platforms, atomic
+                    kept.append((former, final))
+                    os.replace(temporary, final)  # noqa: PTH105
+            os.replace(self.path, self._out)  # noqa: PTH105
+        except BaseException:
+            for former, final in kept:
+                with suppress(OSError):
+                    os.replace(former, final) if former.exists() else final.unlink()  # noqa: PTH105
+            raise
+        self.discard()  # scratch files, and former sidecars
 
     def discard(self) -> None:
         """Remove whatever was written under the temporary names."""
@@ -141,14 +152,7 @@ def staged_directory(out: PathLike, *, overwrite: bool = False) -> Iterator[Path
     try:
         temporary.mkdir()
         yield temporary
-        former = final.with_name(temporary.name + ".former")
-        if final.exists():
-            final.rename(former)
-        temporary.rename(final)
-        if former.is_dir():
-            shutil.rmtree(former, ignore_errors=True)
-        else:
-            former.unlink(missing_ok=True)
+        _exchange(temporary, final)
     except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)
         if isinstance(error, OutputError) or error.errno is None:
@@ -157,6 +161,24 @@ def staged_directory(out: PathLike, *, overwrite: bool = False) -> Iterator[Path
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+def _exchange(new: Path, final: Path) -> None:
+    """Put a new folder in the place of a former one, which stays there if that fails."""
+    former = final.with_name(new.name + ".former")
+    try:
+        if final.exists():
+            final.rename(former)
+        new.rename(final)
+    except BaseException:
+        if former.exists() and not final.exists():
+            former.rename(final)
+        raise
+    finally:
+        if former.is_dir() and final.exists():
+            shutil.rmtree(former, ignore_errors=True)
+        elif final.exists():
+            former.unlink(missing_ok=True)
 
 
 def why_not_written(out: Path, error: OSError) -> str:

@@ -1,4 +1,6 @@
 import errno
+import os
+from pathlib import Path
 
 import pytest
 
@@ -57,3 +59,53 @@ def test_a_directory_that_fails_leaves_nothing(tmp_path):
         (folder / "x").write_text("")
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_result_held_by_another_program_stays_with_its_sidecars(tmp_path, monkeypatch):
+    """Windows lets nobody replace a file that is open."""
+    out = tmp_path / "map.tif"
+    out.write_text("former")
+    out.with_suffix(".qml").write_text("former style")
+    replace = os.replace
+
+    def locked(source, target):
+        if Path(target) == out:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", locked)
+    with (
+        pytest.raises(OutputError, match="open in another program"),
+        staged(out, overwrite=True) as stage,
+    ):
+        stage.path.write_text("new")
+        stage.sidecar(".qml").write_text("new style")
+        stage.sidecar_full(".aux.xml").write_text("new pam")
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {
+        "map.tif": "former",
+        "map.qml": "former style",
+    }
+
+
+@pytest.mark.parametrize("error", [PermissionError(errno.EACCES, "in use"), KeyboardInterrupt()])
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_folder_held_by_another_program_stays(tmp_path, monkeypatch, error, at):
+    out = tmp_path / "map"
+    out.mkdir()
+    (out / "former").touch()
+    rename, calls = Path.rename, []
+
+    def locked(source, target):
+        calls.append(target)
+        if len(calls) == at:
+            raise error
+        return rename(source, target)
+
+    monkeypatch.setattr(Path, "rename", locked)
+    with (
+        pytest.raises((OutputError, KeyboardInterrupt)),
+        staged_directory(out, overwrite=True) as folder,
+    ):
+        (folder / "new").touch()
+    assert [p.name for p in tmp_path.iterdir()] == ["map"]
+    assert [p.name for p in out.iterdir()] == ["former"]
