@@ -102,7 +102,7 @@ class ChipDataset(Dataset[dict[str, torch.Tensor]]):
         self._index_of[NODATA] = NODATA
         self._cache: dict[int, Pixels] = {}
         self._roughness: dict[int, NDArray[np.float64]] = {}
-        self._room = cache_bytes
+        self._cache_bytes = self._room = cache_bytes
 
     def __len__(self) -> int:
         return len(self.chips)
@@ -120,6 +120,10 @@ class ChipDataset(Dataset[dict[str, torch.Tensor]]):
             "mask": torch.from_numpy(label.astype(np.int64)),
             "key": torch.tensor(key),
         }
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Other processes decode for themselves; the pixels would travel to each of them.
+        return {**self.__dict__, "_cache": {}, "_room": self._cache_bytes}
 
     def roughness(self, chip: int) -> NDArray[np.float64]:
         """Return how rough the cells of a chip look, see `geocity.core.texture.roughness`."""

@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -61,6 +63,15 @@ def test_the_cache_changes_nothing(folder):
     cached, plain = dataset(folder), dataset(folder, cache_bytes=0)
     for index in (0, 5, 0):
         assert torch.equal(cached[index]["image"], plain[index]["image"])
+
+
+def test_chips_travel_without_their_pixels(folder):
+    chips = dataset(folder, cache_bytes=40_000)
+    first = [chips[index]["image"] for index in range(2)]
+    twin = pickle.loads(pickle.dumps(chips))
+    assert len(pickle.dumps(chips)) == len(pickle.dumps(twin)) < 16_000
+    assert all(torch.equal(twin[index]["image"], first[index]) for index in range(2))
+    assert list(twin._cache) == list(chips._cache) == [0]  # 24 kB each, and the same room again
 
 
 def test_a_label_without_a_class(folder, monkeypatch):

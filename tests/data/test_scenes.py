@@ -3,12 +3,12 @@
 import datetime
 import math
 import multiprocessing
-import os
 import pickle
 import queue
 import sys
 import threading
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -416,8 +416,8 @@ def _open_after(dataset, folder, out):
     """Read every scene, and say how many of the files this process then holds open."""
     for position, image in enumerate(dataset.images):
         dataset.read(position, image.grid.window)
-    files = [os.path.realpath(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd")]
-    out.put(sum(file.startswith(str(folder)) for file in files))
+    files = [entry.resolve() for entry in Path("/proc/self/fd").iterdir()]
+    out.put(sum(file.is_relative_to(folder) for file in files))
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts the files in /proc")
