@@ -28,7 +28,7 @@ TOY = CityTrainOptions(
     precision="32",
 )
 # For runs that need not learn anything.
-SHORT = replace(TOY, epochs=2, batch_size=4)
+SHORT = replace(TOY, epochs=2, batch_size=4, augment="strong")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -96,12 +96,17 @@ def test_the_run_leaves_log_and_curves_and_no_checkpoint(model):
     assert {"train_loss", "train_accuracy", "val_loss", "val_accuracy"} <= set(log)
 
 
-def test_the_same_seed_gives_the_same_model(cities, tmp_path):
-    first = train(cities, out=tmp_path / "a.geocity", options=SHORT)
-    second = train(cities, out=tmp_path / "b.geocity", options=SHORT)
-    other = train(cities, out=tmp_path / "c.geocity", options=replace(SHORT, seed=1))
-    assert first.read_bytes() == second.read_bytes()
-    assert first.read_bytes() != other.read_bytes()
+@pytest.fixture(scope="module")
+def whole(cities, tmp_path_factory):
+    """A run that nothing disturbed."""
+    return train(cities, out=tmp_path_factory.mktemp("whole") / "m.geocity", options=SHORT)
+
+
+def test_the_same_seed_gives_the_same_model(whole, cities, tmp_path):
+    again = train(cities, out=tmp_path / "a.geocity", options=SHORT)
+    other = train(cities, out=tmp_path / "b.geocity", options=replace(SHORT, seed=1))
+    assert again.read_bytes() == whole.read_bytes()
+    assert other.read_bytes() != whole.read_bytes()
 
 
 def killed(monkeypatch, after):
@@ -116,21 +121,21 @@ def killed(monkeypatch, after):
     monkeypatch.setattr(callbacks.History, "on_train_epoch_start", start)
 
 
-def test_a_killed_run_goes_on_as_if_nothing_had_happened(cities, tmp_path, monkeypatch, caplog):
-    options = replace(SHORT, augment="strong")
-    whole = train(cities, out=tmp_path / "whole.geocity", options=options)
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(
+    whole, cities, tmp_path, monkeypatch, caplog
+):
     out = tmp_path / "cut.geocity"
     with monkeypatch.context() as patch:
         killed(patch, 1)
         with pytest.raises(KeyboardInterrupt):
-            train(cities, out=out, options=options)
+            train(cities, out=out, options=SHORT)
     assert "--resume" in caplog.text
     assert not out.exists()
     with pytest.raises(OutputExistsError, match="--resume"):
-        train(cities, out=out, options=options)
+        train(cities, out=out, options=SHORT)
     with pytest.raises(InputError, match=r"began with lr.*--overwrite"):
-        train(cities, out=out, options=replace(options, lr=1e-4), resume=True)
-    resumed = train(cities, out=out, options=options, resume=True)
+        train(cities, out=out, options=replace(SHORT, lr=1e-4), resume=True)
+    resumed = train(cities, out=out, options=SHORT, resume=True)
     assert resumed.read_bytes() == whole.read_bytes()
 
 
