@@ -3,11 +3,13 @@
 All outlines are in one plane in metres (`core.outline_plane`); what is measured there adds up. The
 tolerance means what it means for cells (`core.change_cells`): growth counts where it is farther
 than *t* from what was slum before, or within *t* of growth that is.
+
+Outlines are overlaid group by group (`core.outline_groups`), each group by itself: what comes out
+of one does not depend, not by a last bit, on which others are worked on together with it.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import shapely
@@ -18,6 +20,7 @@ from geocity.core.change_matrix import ChangeMatrix
 from geocity.core.outline_plane import Measure
 from geocity.core.settlement_history import Overlaps
 
+Numbers = NDArray[np.int64]
 Polygons = NDArray[np.object_]
 
 _PLANE: Measure = shapely.area
@@ -49,8 +52,12 @@ class OutlineChange:
 
 
 def by_class(
-    names: Sequence[str], polygons: Polygons, area: BaseGeometry
-) -> dict[str, BaseGeometry]:
+    names: Sequence[str],
+    polygons: Polygons,
+    area: BaseGeometry,
+    groups: Numbers | None = None,
+    count: int = 1,
+) -> dict[str, Polygons]:
     """Dissolve the outlines of each class inside an area; no two results overlap.
 
     Where outlines of different classes overlap, the class that comes first by name has the ground.
@@ -58,31 +65,66 @@ def by_class(
     Args:
         names: class of each polygon.
         polygons: valid polygons.
-        area: the ground that counts.
+        area: the ground that counts; quicker if it was prepared.
+        groups: group of each polygon, from 0 on; all are one by default.
+        count: of groups.
+
+    Returns:
+        For each class the ground of each group.
     """
-    found: dict[str, BaseGeometry] = {}
-    taken: BaseGeometry = shapely.Polygon()
-    labels = np.asarray(names, dtype=object)
-    for name in sorted(set(names)):
-        whole = shapely.union_all(polygons[labels == name])
-        inside = areal(shapely.difference(shapely.intersection(whole, area), taken))
+    groups = np.zeros(len(polygons), np.int64) if groups is None else groups
+    found: dict[str, Polygons] = {}
+    taken: Polygons = np.full(count, shapely.Polygon(), dtype=object)
+    labels, present = np.asarray(names, dtype=object), sorted(set(names))
+    for name in present:
+        which = labels == name
+        whole = _dissolved(polygons[which], groups[which], count)
+        inside = areal(shapely.difference(_within(whole, area), taken))
         found[name] = inside
-        taken = shapely.union(taken, inside)
+        if name != present[-1]:
+            taken = np.asarray(shapely.union(taken, inside), dtype=object)
     return found
 
 
-def areal(geometry: BaseGeometry) -> BaseGeometry:
-    """Return the polygons of a geometry, without the lines and points an overlay may leave."""
-    if geometry.is_empty:
-        return geometry
-    return cast(BaseGeometry, shapely.multipolygons(parts_of(geometry)))
+def _dissolved(polygons: Polygons, groups: Numbers, count: int) -> Polygons:
+    """Return the union of the polygons of each group."""
+    dissolved: Polygons = np.full(count, shapely.Polygon(), dtype=object)
+    order = np.argsort(groups, kind="stable")
+    ends = np.searchsorted(groups[order], np.arange(count + 1))
+    for group in np.flatnonzero(np.diff(ends)):
+        dissolved[group] = shapely.union_all(polygons[order[ends[group] : ends[group + 1]]])
+    return dissolved
 
 
-def parts_of(geometry: BaseGeometry, least_m2: float = 0.0) -> Polygons:
-    """Return the polygons of a geometry from north to south, then from west to east.
+def _within(geometries: Polygons, area: BaseGeometry) -> Polygons:
+    """Return what of each geometry lies in an area, those that do so wholly as they are."""
+    result = geometries.copy()
+    crossing = ~shapely.covers(area, geometries)
+    result[crossing] = shapely.intersection(geometries[crossing], area)
+    return result
+
+
+def areal(geometries: Polygons, least_m2: float = 0.0) -> Polygons:
+    """Return each geometry without the lines and points that an overlay may leave.
 
     Args:
-        geometry: anything.
+        geometries: anything.
+        least_m2: smaller parts are left out too.
+    """
+    parts, owner = shapely.get_parts(geometries, return_index=True)
+    leaves, inner = shapely.get_parts(parts, return_index=True)
+    kept = shapely.get_type_id(leaves) == shapely.GeometryType.POLYGON
+    kept &= shapely.area(leaves) > least_m2
+    result: Polygons = np.full(len(geometries), shapely.Polygon(), dtype=object)
+    shapely.multipolygons(leaves[kept], indices=owner[inner[kept]], out=result)
+    return result
+
+
+def parts_of(geometry: Polygons | BaseGeometry, least_m2: float = 0.0) -> Polygons:
+    """Return the polygons of geometries from north to south, then from west to east.
+
+    Args:
+        geometry: anything, one or several.
         least_m2: smaller ones are left out.
     """
     parts = shapely.get_parts(shapely.get_parts(geometry))
@@ -94,8 +136,8 @@ def parts_of(geometry: BaseGeometry, least_m2: float = 0.0) -> Polygons:
 
 
 def compare_outlines(
-    before: BaseGeometry,
-    after: BaseGeometry,
+    before: Polygons,
+    after: Polygons,
     *,
     tolerance_m: float = 0.0,
     min_area_m2: float = 0.0,
@@ -104,7 +146,7 @@ def compare_outlines(
     """Overlay two dates.
 
     Args:
-        before: what was slum.
+        before: what was slum, in each group.
         after: what is slum.
         tolerance_m: how far edges may lie apart without being change.
         min_area_m2: smallest patch of growth or loss that counts.
@@ -122,20 +164,21 @@ def reach_m(tolerance_m: float) -> float:
 
 
 def _counting(
-    old: BaseGeometry,
-    new: BaseGeometry,
+    old: Polygons,
+    new: Polygons,
     tolerance_m: float,
     min_area_m2: float,
     measure: Measure,
 ) -> tuple[Polygons, float]:
     """Return what is in the new one and not in the old one, and the area left out."""
-    raw = shapely.difference(new, old)
+    raw = np.asarray(shapely.difference(new, old), dtype=object)
+    raw, old = raw[~shapely.is_empty(raw)], old[~shapely.is_empty(raw)]
     kept = raw
     if tolerance_m > 0:
         far = shapely.difference(raw, shapely.buffer(old, tolerance_m, quad_segs=16))
-        core = cast(BaseGeometry, shapely.multipolygons(parts_of(far, _CRUMB_M2)))
+        core = areal(np.asarray(far, dtype=object), _CRUMB_M2)
         around = shapely.buffer(core, tolerance_m * _ARC_SLACK, quad_segs=16)
-        kept = shapely.intersection(raw, around)
+        kept = np.asarray(shapely.intersection(raw, around), dtype=object)
     parts = parts_of(kept, _CRUMB_M2)
     # Areas are measured, limits are round numbers: a hair below counts as equal.
     parts = parts[measure(parts) >= min_area_m2 * (1 - 1e-9)]
@@ -144,14 +187,14 @@ def _counting(
     return parts, left_out_m2 if tolerance_m or min_area_m2 or left_out_m2 > _CRUMB_M2 else 0.0
 
 
-def measured(geometry: BaseGeometry, measure: Measure) -> float:
-    """Return the area of all polygons of a geometry together."""
+def measured(geometry: Polygons | BaseGeometry, measure: Measure) -> float:
+    """Return the area of all polygons of geometries together."""
     return float(measure(parts_of(geometry)).sum())
 
 
 def overlay_matrix(
-    before: Mapping[str, BaseGeometry],
-    after: Mapping[str, BaseGeometry],
+    before: Mapping[str, Polygons],
+    after: Mapping[str, Polygons],
     area: BaseGeometry,
     names: Sequence[str],
     background: str,
@@ -167,7 +210,7 @@ def overlay_matrix(
         background: what to call the rest.
         measure: gives areas in m².
     """
-    empty = shapely.Polygon()
+    empty: Polygons = np.array([shapely.Polygon()], dtype=object)
     size = len(names) + 1
     table = np.zeros((size, size))
     for i, one in enumerate(names, start=1):

@@ -13,7 +13,9 @@ from geocity.io.outline_tables import polygons_of, wkb_of_rows
 Numbers = NDArray[np.int64]
 Polygons = NDArray[np.object_]
 
-INDEX = np.dtype([("box", np.float64, 4), ("code", np.int32), ("cell", np.int32)])
+INDEX = np.dtype(
+    [("box", np.float64, 4), ("code", np.int32), ("cell", np.int32), ("group", np.int64)]
+)
 """What the index tells of a feature."""
 
 
@@ -25,8 +27,8 @@ class PlacedOutlines:
         files: of the slices, in the order of their features.
         starts: the number of the first feature of each slice, and of one past the last.
         dates: the date of each slice.
-        index: file with the class and the box of each feature, and the cell that its group is
-            worked on in, -1 for none.
+        index: file with the class and the box of each feature, its group, and the cell that the
+            group is worked on in; -1 for none.
     """
 
     files: tuple[Path, ...]

@@ -23,7 +23,6 @@ from geocity.core.equal_area import turned
 from geocity.core.grid import Bounds
 from geocity.core.outline_change import (
     OutlineChange,
-    areal,
     by_class,
     compare_outlines,
     overlaps_of,
@@ -110,13 +109,13 @@ class OverlayOutlines:
         """Overlay cells and save each."""
         index, area = self.placed.opened(), load_geometry(self.area)
         measure = true_areas(self.plane)
+        shapely.prepare(area)
         for done, part in enumerate(span):
             hear(done, len(span), self.stage)
             slums = self._slums(index, part, area)
             table, overlaps, absorbed = self._compare(slums, measure)
             if len(self.rules.names) > 1:
-                ground = areal(shapely.intersection(area, shapely.box(*self.squares[part.index])))
-                classes = self._all_classes(index, part, ground)
+                classes = self._all_classes(index, part, area)
             else:
                 classes = [{self.rules.slum: slum} for slum in slums]
             facts = {
@@ -127,32 +126,40 @@ class OverlayOutlines:
             store.save(part, {CHANGE: table.write}, facts)
             yield part
 
-    def _slums(self, index: OutlineIndex, part: Part, area: BaseGeometry) -> list[BaseGeometry]:
-        """Return the slum of the groups of a cell, by date."""
+    def _slums(self, index: OutlineIndex, part: Part, area: BaseGeometry) -> list[Polygons]:
+        """Return the slum of each group of a cell, by date."""
         rules, code = self.rules, self.rules.names.index(self.rules.slum)
         own = np.flatnonzero(index.table["cell"] == part.index)
+        heads, groups = np.unique(index.table["group"][own], return_inverse=True)
         if code and len(own):
             # What comes before by name takes ground away, and is not changed itself.
             boxes = index.table["box"][own]
             near = index.meeting(_around(boxes))
             near = near[index.table["code"][near] < code]
-            tree = shapely.STRtree(shapely.box(*boxes.T))
-            found = np.asarray(shapely.box(*index.table["box"][near].T), dtype=object)
-            own = np.sort(np.append(own, near[np.unique(tree.query(found)[0])]))
-        polygons, dates = index.polygons(own), index.date_of(own)
+            tree = shapely.STRtree(np.asarray(shapely.box(*boxes.T), dtype=object))
+            met, by = tree.query(np.asarray(shapely.box(*index.table["box"][near].T), dtype=object))
+            pairs = np.unique(np.stack([groups[by], near[met]]), axis=1)
+            own, groups = np.append(own, pairs[1]), np.append(groups, pairs[0])
+        dates, nothing = index.date_of(own), np.full(len(heads), shapely.Polygon(), dtype=object)
         names = np.array(rules.names, dtype=object)[index.table["code"][own]]
-        return [
-            _slum_of(names[dates == date], polygons[dates == date], rules.slum, area)
-            for date in range(self.dates)
-        ]
+        polygons, found = index.polygons(own), []
+        for date in range(self.dates):
+            now = dates == date
+            classes = by_class(names[now], polygons[now], area, groups[now], len(heads))
+            found.append(classes.get(rules.slum, nothing))
+        return found
 
     def _all_classes(
-        self, index: OutlineIndex, part: Part, ground: BaseGeometry
-    ) -> list[dict[str, BaseGeometry]]:
+        self, index: OutlineIndex, part: Part, area: BaseGeometry
+    ) -> list[dict[str, Polygons]]:
         """Return the ground of every class in a cell, by date."""
-        met = index.meeting(self.squares[part.index])
-        square = shapely.box(*self.squares[part.index])
-        polygons, dates = shapely.intersection(index.polygons(met), square), index.date_of(met)
+        met, square = (
+            index.meeting(self.squares[part.index]),
+            shapely.box(*self.squares[part.index]),
+        )
+        ground = shapely.intersection(area, square)
+        polygons = np.asarray(shapely.intersection(index.polygons(met), square), dtype=object)
+        dates = index.date_of(met)
         names = np.array(self.rules.names, dtype=object)[index.table["code"][met]]
         return [
             by_class(names[dates == date], polygons[dates == date], ground)
@@ -160,7 +167,7 @@ class OverlayOutlines:
         ]
 
     def _matrices(
-        self, classes: Sequence[dict[str, BaseGeometry]], measure: Measure
+        self, classes: Sequence[dict[str, Polygons]], measure: Measure
     ) -> list[list[list[float]]]:
         nothing, names = shapely.Polygon(), self.rules.counted
         return [
@@ -171,7 +178,7 @@ class OverlayOutlines:
         ]
 
     def _compare(
-        self, slums: Sequence[BaseGeometry], measure: Measure
+        self, slums: Sequence[Polygons], measure: Measure
     ) -> tuple[FeatureTable, list[Any], list[list[float]]]:
         """Return the outlines of all layers, what settlements share, and what was absorbed."""
         rules, settlements = self.rules, [parts_of(slum) for slum in slums]
@@ -240,12 +247,6 @@ def _pieces(
 def _around(boxes: NDArray[np.float64]) -> Bounds:
     (left, bottom), (right, top) = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
     return float(left), float(bottom), float(right), float(top)
-
-
-def _slum_of(
-    names: Sequence[str], polygons: Polygons, slum: str, area: BaseGeometry
-) -> BaseGeometry:
-    return by_class(names, polygons, area).get(slum, shapely.Polygon())
 
 
 def on_map(polygons: Polygons, plane: pyproj.CRS, crs: pyproj.CRS) -> Polygons:

@@ -75,7 +75,7 @@ def plan_overlay(
     if len(rules.names) == 1:
         busy, owner = _numbered(owner, len(cells))
         cells = [cells[number] for number in busy]
-    index["cell"] = owner
+    index["cell"], index["group"] = owner, heads
     store.save(slices[0], {_INDEX: functools.partial(_save, values=index)})
     about = PlacedOutlines(
         files,

@@ -158,7 +158,7 @@ class OutlineComparison:
         """Bring all outlines into the plane, and see what ground counts."""
         given, file = self._options.area, None
         if given is not None:
-            self._area = areal(read_area(given, self._plane))
+            (self._area,) = areal(np.array([read_area(given, self._plane)], dtype=object))
             store = self._crew.result.store("given area")
             file = save_geometry(store, slices[0], "area.wkb", self._area)
         job = PlaceOutlines(read, self._layers, self._plane, self._rules.names, file)

@@ -18,7 +18,7 @@ import numpy as np
 import pyogrio
 import pytest
 import shapely
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geocity.core.outline_change import (
@@ -82,12 +82,13 @@ class WholeLayers:
         boxes = np.array([shapely.total_bounds(found) for found in shapes])
         area = shapely.box(*boxes[:, :2].min(axis=0), *boxes[:, 2:].max(axis=0))
         if options.area is not None:
-            area = areal(read_area(options.area, plane))
+            (area,) = areal(np.array([read_area(options.area, plane)], dtype=object))
         classes = [
             by_class(list(frame["class"]), found, area)
             for frame, found in zip(frames, shapes, strict=True)
         ]
-        slums = [found.get("slum", shapely.Polygon()) for found in classes]
+        nothing = np.array([shapely.Polygon()], dtype=object)
+        slums = [found.get("slum", nothing) for found in classes]
         self.settlements = [parts_of(slum) for slum in slums]
         how = {"tolerance_m": options.tolerance_m, "min_area_m2": options.min_area_m2}
         self.changes = [
@@ -131,7 +132,7 @@ def number(text):
     return int(text[1:]) if isinstance(text, str) else 0
 
 
-def check_against_twin(result, twin, exact):
+def check_against_twin(result, twin):
     report = json.loads(result.report.read_text())
     for pair, matrix, found in zip(report["pairs"], twin.matrices, twin.changes, strict=True):
         for told, row in zip(pair["matrix"], matrix.rows(), strict=True):
@@ -146,30 +147,29 @@ def check_against_twin(result, twin, exact):
         for row, (polygon, area_m2, before, after) in zip(layer.itertuples(), pieces, strict=True):
             assert (number(row.id_before), number(row.id_after)) == (before, after)
             assert row.area_m2 == pytest.approx(area_m2, rel=1e-9)
-            check_same(row.geometry, polygon, exact)
+            check_same(row.geometry, polygon)
     layer, states = geopandas.read_file(result.out, layer="settlements"), list(twin.states())
     assert len(layer) == len(states)
     for row, (polygon, who, status, area_m2) in zip(layer.itertuples(), states, strict=True):
         assert (number(row.settle_id), row.status) == (who, status)
         assert row.area_m2 == pytest.approx(area_m2, rel=1e-9)
-        check_same(row.geometry, polygon, exact)
+        check_same(row.geometry, polygon)
 
 
-def check_same(one, other, exact):
-    """The same corners; where several classes meet, float arithmetic may move one by a hair."""
-    if exact:
-        assert one.normalize().equals(other.normalize())
-        assert shapely.equals_exact(one.normalize(), other.normalize(), 0.0)
-    else:
-        assert one.symmetric_difference(other).area < 1e-4
+def check_same(one, other):
+    """The same ground: in which order unions are made moves a corner by a hair."""
+    assert one.symmetric_difference(other).area < 1e-4
+    assert len(one.interiors) == len(other.interiors)
 
 
-@pytest.fixture
-def small(monkeypatch):
-    """Slices of 4 features and cells of 2; only the process that plans needs to know."""
-    cut = functools.partial(plan_slices, side=4)
-    monkeypatch.setattr("geocity.tools.change_outlines.plan_slices", cut)
-    monkeypatch.setattr("geocity.tools.change_outline_plan.CELL_FEATURES", 2)
+@pytest.fixture(scope="module")
+def small():
+    """Slices of 5 features and cells of 2; only the process that plans needs to know."""
+    cut = functools.partial(plan_slices, side=5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("geocity.tools.change_outlines.plan_slices", cut)
+        patch.setattr("geocity.tools.change_outline_plan.CELL_FEATURES", 2)
+        yield
 
 
 @given(
@@ -178,25 +178,41 @@ def small(monkeypatch):
     tolerance=st.sampled_from([0.0, 1.0, 4.0]),
     least=st.sampled_from([0.0, 40.0]),
     several=st.booleans(),
+    spread=st.sampled_from([120.0, 400.0]),
 )
-@settings(
-    max_examples=12,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@settings(max_examples=10, deadline=None)
 def test_parts_give_what_whole_layers_give(
-    tmp_path_factory, small, seed, counts, tolerance, least, several
+    tmp_path_factory, small, seed, counts, tolerance, least, several, spread
 ):
     folder = tmp_path_factory.mktemp("twin")
     classes = CLASSES if several else ("slum",)
-    frames = [blobs(seed + i, count, classes) for i, count in enumerate(counts)]
+    frames = [blobs(seed + i, count, classes, spread) for i, count in enumerate(counts)]
     frames[0].loc[0, "class"] = "slum"  # else there may be none at all
     for frame in frames:  # each reaches into the others
         frame.loc[0, "geometry"] = shapely.box(300_010, 2_100_010, 300_140, 2_100_020)
     paths = write_layers(folder, frames)
     options = ChangeOptions(tolerance_m=tolerance, min_area_m2=least)
     result = change(paths, out=folder / "change.gpkg", options=options)
-    check_against_twin(result, WholeLayers(paths, options), exact=not several)
+    check_against_twin(result, WholeLayers(paths, options))
+
+
+def test_how_it_is_cut_leaves_no_trace(tmp_path, small, monkeypatch):
+    """Outlines are the same to the last bit; sums of areas are those of floats."""
+    paths = write_layers(tmp_path, [blobs(n, 40, spread=400.0) for n in range(3)])
+    options = ChangeOptions(tolerance_m=1.0)
+    parts = change(paths, out=tmp_path / "parts.gpkg", options=options)
+    monkeypatch.setattr("geocity.tools.change_outline_plan.CELL_FEATURES", 1000)
+    monkeypatch.setattr("geocity.tools.change_outlines.plan_slices", plan_slices)
+    whole = change(paths, out=tmp_path / "whole.gpkg", options=options)
+    for layer in (*KINDS, "settlements"):
+        one, other = (geopandas.read_file(found.out, layer=layer) for found in (parts, whole))
+        assert len(one) > 20
+        assert one.geometry.to_wkb().tolist() == other.geometry.to_wkb().tolist()
+        assert one.drop(columns="geometry").equals(other.drop(columns="geometry"))
+    one, other = (json.loads(found.report.read_text())["pairs"] for found in (parts, whole))
+    for pair, told in zip(one, other, strict=True):
+        for key in ("growth_m2", "loss_m2", "persistent_m2", "absorbed_m2", "common_area_m2"):
+            assert pair[key] == pytest.approx(told[key], rel=1e-12, abs=1e-6)
 
 
 def test_parts_within_an_area_that_cuts_outlines(tmp_path, small):
@@ -205,7 +221,7 @@ def test_parts_within_an_area_that_cuts_outlines(tmp_path, small):
     pyogrio.write_dataframe(frame, tmp_path / "area.gpkg")
     options = ChangeOptions(area=tmp_path / "area.gpkg", tolerance_m=1.5)
     result = change(paths, out=tmp_path / "change.gpkg", options=options)
-    check_against_twin(result, WholeLayers(paths, options), exact=True)
+    check_against_twin(result, WholeLayers(paths, options))
 
 
 def test_a_map_of_all_land_is_one_group_and_still_adds_up(tmp_path, small):
@@ -223,7 +239,7 @@ def test_a_map_of_all_land_is_one_group_and_still_adds_up(tmp_path, small):
         frames.append(geopandas.GeoDataFrame({"class": names}, geometry=boxes, crs=UTM43))
     paths = write_layers(tmp_path, frames)
     result = change(paths, out=tmp_path / "change.gpkg")
-    check_against_twin(result, WholeLayers(paths, ChangeOptions()), exact=False)
+    check_against_twin(result, WholeLayers(paths, ChangeOptions()))
 
 
 def test_another_crs_and_the_shift_between_maps(tmp_path, small):
@@ -268,7 +284,13 @@ OPTIONS = ChangeOptions(tolerance_m=1.0, min_area_m2=5.0)
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory):
     folder = tmp_path_factory.mktemp("layers")
-    return write_layers(folder, [blobs(n, 40, ("slum", "slum", "park")) for n in range(2)])
+    return write_layers(folder, [blobs(n, 20, ("slum", "slum", "park")) for n in range(2)])
+
+
+@pytest.fixture(scope="module")
+def expected(paths, small, tmp_path_factory):
+    """The files of a run that nothing disturbed."""
+    return run(paths, tmp_path_factory.mktemp("undisturbed"))
 
 
 def run(paths, folder, **more):
@@ -277,9 +299,8 @@ def run(paths, folder, **more):
     return {p.name: p.read_bytes() for p in sorted(folder.iterdir())}
 
 
-@pytest.mark.parametrize("count", [3, 14, 30, 44])
-def test_a_stopped_run_goes_on(paths, tmp_path, small, caplog, count):
-    expected = run(paths, tmp_path / "one")
+@pytest.mark.parametrize("count", [3, 13, 25])
+def test_a_stopped_run_goes_on(paths, tmp_path, small, expected, caplog, count):
     with pytest.raises(StoppedError):
         run(paths, tmp_path / "two", progress=stop_after(count))
     assert not (tmp_path / "two" / "change.gpkg").exists()
@@ -289,10 +310,9 @@ def test_a_stopped_run_goes_on(paths, tmp_path, small, caplog, count):
     assert "were done by a former run" in caplog.text
 
 
-def test_damaged_parts_are_made_again(paths, tmp_path, small):
-    expected = run(paths, tmp_path / "one")
+def test_damaged_parts_are_made_again(paths, tmp_path, small, expected):
     with pytest.raises(StoppedError):
-        run(paths, tmp_path / "two", progress=stop_after(44))
+        run(paths, tmp_path / "two", progress=stop_after(25))
     folder = tmp_path / "two" / "change.gpkg.parts"
     files = sorted(folder.rglob("*.arrow"))
     os.truncate(files[0], 100)
@@ -303,8 +323,7 @@ def test_damaged_parts_are_made_again(paths, tmp_path, small):
     assert run(paths, tmp_path / "two") == expected
 
 
-def test_two_workers_make_the_same(paths, tmp_path, small):
-    expected = run(paths, tmp_path / "one")
+def test_two_workers_make_the_same(paths, tmp_path, small, expected):
     assert run(paths, tmp_path / "two", work=WorkOptions(workers=2)) == expected
 
 
@@ -325,7 +344,7 @@ SCRIPT = """
     from geocity.cli.change import command
     from geocity.tools import change_outline_overlay, change_outline_plan, change_outlines
 
-    change_outlines.plan_slices = functools.partial(change_outlines.plan_slices, side=4)
+    change_outlines.plan_slices = functools.partial(change_outlines.plan_slices, side=5)
     change_outline_plan.CELL_FEATURES = 2
     compare = change_outline_overlay.compare_outlines
 
@@ -351,8 +370,7 @@ def start(tmp_path, arguments):
     )
 
 
-def test_a_command_killed_and_run_again(paths, tmp_path, small):
-    expected = run(paths, tmp_path / "one")
+def test_a_command_killed_and_run_again(paths, tmp_path, small, expected):
     folder = tmp_path / "two"
     arguments = [*paths, "-o", folder / "change.gpkg", "--tolerance", 1, "--min-area", 5]
     driver = start(tmp_path, arguments)
