@@ -21,6 +21,7 @@ from geocity.data.chip_dataset import (
     Draw,
     chip_normalisation,
 )
+from geocity.data.feeding import refuse_idle_devices
 from geocity.errors import InputError
 from geocity.io.chips import Chip, ChipFolder
 
@@ -49,6 +50,7 @@ class BatchOptions:
             look; ``even`` draws all chips alike.
         seed: all chance comes from it.
         cache_bytes: decoded chips are kept in memory up to this size.
+        devices: how many devices train together.
     """
 
     batch_size: int = 16
@@ -58,6 +60,7 @@ class BatchOptions:
     draw: str = "focused"
     seed: int = 0
     cache_bytes: int = CACHE_BYTES
+    devices: int = 1
 
 
 class TrainingSampler(Sampler[Draw]):
@@ -138,6 +141,7 @@ class ChipDataModule(LightningDataModule):
             )
         if options.draw not in DRAWS:
             raise InputError(f"unknown draw {options.draw!r}; expected {', '.join(DRAWS)}")
+        refuse_idle_devices(options.devices, len(self.val_chips), "chips")
         self._strength = STRENGTHS[options.augment]
         self._weights = self._chip_weights()
 

@@ -129,6 +129,7 @@ def settle(folder: ChipFolder, options: TrainOptions) -> tuple["ChipDataModule",
             augment=options.augment,
             draw=options.draw,
             seed=options.seed,
+            devices=options.devices,
         ),
     )
     options = replace(options, device=device, precision=precision, encoder=encoder)

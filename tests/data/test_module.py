@@ -208,6 +208,7 @@ def test_a_batch_is_augmented_by_its_own_key(folder):
         ({"draw": "odd"}, "draw"),
         ({"crop_size": 128}, "crop size"),
         ({"crop_size": 33}, "crop size"),
+        ({"devices": 5}, "4 validation chips for 5 devices.*--devices 4"),
     ],
 )
 def test_options_that_cannot_be(folder, options, message):

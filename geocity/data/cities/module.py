@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from geocity.data.cities.augment import STRENGTHS, augment_patches
 from geocity.data.cities.normalise import Normalisation
 from geocity.data.cities.patches import CityPatchDataset, patch_rows
+from geocity.data.feeding import refuse_idle_devices
 from geocity.errors import InputError
 from geocity.io.cities.manifest import CityFolder
 
@@ -34,6 +35,7 @@ class PatchBatchOptions:
         fold: which fold of the folder's split to train on.
         seed: all chance comes from it.
         cache_bytes: decoded images are kept in memory up to this size.
+        devices: how many devices train together.
     """
 
     batch_size: int
@@ -42,6 +44,7 @@ class PatchBatchOptions:
     fold: int = 0
     seed: int = 0
     cache_bytes: int = CACHE_BYTES
+    devices: int = 1
 
 
 class BalancedSampler(Sampler[tuple[int, int]]):
@@ -154,6 +157,7 @@ class CityDataModule(LightningDataModule):
         self.val_patches = self._dataset("val")
         self._strength = STRENGTHS[options.augment]
         self._check_cities()
+        refuse_idle_devices(options.devices, len(self.val_patches), "patches")
 
     @property
     def draws(self) -> int:

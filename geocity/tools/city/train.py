@@ -122,6 +122,7 @@ def _settle(
             augment=options.augment,
             fold=options.fold,
             seed=options.seed,
+            devices=options.devices,
         ),
         Normalisation(options.normalise == "patch", IMAGENET_MEAN, IMAGENET_STD),
     )

@@ -90,8 +90,11 @@ def test_only_images_that_are_decoded_whole_take_memory(folder):
     assert set(decoded_bytes(folder)) == {64 * 64 * 3}
 
 
-def test_unknown_augmentation_and_missing_folds(folder):
+def test_unknown_augmentation_missing_folds_and_idle_devices(folder):
     with pytest.raises(InputError, match="unknown augmentation 'wild'"):
         module(folder, augment="wild")
     with pytest.raises(InputError, match="no training patches in fold 3"):
         module(folder, fold=3)
+    patches = len(module(folder, devices=2).val_patches)
+    with pytest.raises(InputError, match=f"{patches} validation patches for 99 devices"):
+        module(folder, devices=99)
