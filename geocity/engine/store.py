@@ -2,7 +2,8 @@
 
 A part is done when its files and its *sidecar* are there, the sidecar carries the fingerprint of
 this run, and every file has the size and SHA-256 that the sidecar tells. Files and sidecar appear
-by renaming, the sidecar last: whatever dies half-way leaves a part that is simply not done.
+by renaming, the sidecar last: whatever dies half-way leaves a part that is simply not done. Nor is
+anything waited for until the disk has it: what a power cut takes away, the hash tells.
 """
 
 import hashlib
@@ -81,7 +82,6 @@ class PartStore:
             }
             temporary = self.folder / f"{mark}json"
             temporary.write_text(json.dumps(told), encoding="utf-8")
-            _flush(temporary)
             os.replace(temporary, self.sidecar(part))  # noqa: PTH105 - atomic, and replaces
         except OSError as error:
             self._sweep(mark)
@@ -95,7 +95,6 @@ class PartStore:
     def _write(self, part: Part, name: str, mark: str, write: Write) -> dict[str, Any]:
         temporary = self.folder / f"{mark}{name}"
         write(temporary)
-        _flush(temporary)
         measured = _measure(temporary)
         os.replace(temporary, self.path(part, name))  # noqa: PTH105
         return measured
@@ -198,8 +197,3 @@ def _measure(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         return {"bytes": os.fstat(file.fileno()).st_size, "sha256": digest}
-
-
-def _flush(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())

@@ -12,6 +12,8 @@ HEADER_CACHE = 32 << 20
 
 _LEAST = 96 << 20
 _MOST = 768 << 20
+_LEAST_OF_CLASSES = 32 << 20
+_NARROW = 1024
 
 
 def cache_bytes(scene: Scene, rows: int) -> int:
@@ -28,12 +30,17 @@ def cache_bytes(scene: Scene, rows: int) -> int:
     return min(_MOST, max(_LEAST, needed))
 
 
-def class_cache_bytes(width: int) -> int:
-    """Return the cache for reading a class raster once with a halo and writing another beside it.
+def class_cache_bytes(width: int, block_cols: int | None = None) -> int:
+    """Return the cache for reading a class raster once, with a halo.
 
-    Three rows of blocks are read at a time and one is written, one byte a pixel.
+    Args:
+        width: in pixels of what is read from top to bottom, some rows of blocks at a time.
+        block_cols: of the file's blocks, where it is read part by part: small blocks need stay no
+            longer than their part takes, however wide the raster is.
     """
-    return min(_MOST, max(32 << 20, 4 * 512 * width))
+    if block_cols is not None and block_cols <= _NARROW:
+        return _LEAST_OF_CLASSES
+    return min(_MOST, max(_LEAST_OF_CLASSES, 4 * 512 * width))
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from geocity.core.passes import Read
 from geocity.core.patches import PatchGraph, PatchGraphBuilder, Patchwork
 from geocity.core.progress import Progress
 from geocity.engine.finish import counted
-from geocity.engine.plan import Part
+from geocity.engine.plan import Part, span_window
 from geocity.engine.store import PartStore
 from geocity.io.block_tables import read_tables, write_tables
 from geocity.io.class_rasters import open_class_raster
@@ -109,8 +109,11 @@ def _read_parts(
     source: Path, span: Sequence[Part], hear: Progress, stage: str
 ) -> Iterator[tuple[Part, Read]]:
     """Yield parts, each with a reader of the raster."""
-    width = span[0].window.cols * len({part.col for part in span})
-    with open_class_raster(source) as raster, limited_cache(class_cache_bytes(width)):
+    width = span_window(span).cols
+    with (
+        open_class_raster(source) as raster,
+        limited_cache(class_cache_bytes(width, raster.block_shape[1])),
+    ):
         for done, part in enumerate(span):
             hear(done, len(span), stage)
             yield part, raster.read

@@ -17,7 +17,7 @@ from geocity.core.majority import ClassArray
 from geocity.core.passes import Change, Changes, ClassFilter, Settling, parts_at_rest, sweep
 from geocity.core.progress import Progress
 from geocity.engine.finish import counted, pieces_of
-from geocity.engine.plan import Part
+from geocity.engine.plan import Part, span_window
 from geocity.engine.run import Executor, WorkOptions, run_parts
 from geocity.engine.store import PartStore, Write
 from geocity.io.class_rasters import open_class_raster
@@ -56,10 +56,10 @@ class FilterJob:
     def run(self, span: Sequence[Part], store: PartStore, hear: Progress) -> Iterator[Part]:
         """Filter parts and save each."""
         shape = self.grid.shape
-        width = max(part.window.cols for part in span)
+        width = span_window(span).cols
         with (
             open_class_raster(self.source) as source,
-            limited_cache(class_cache_bytes(width * len({part.col for part in span}))),
+            limited_cache(class_cache_bytes(width, source.block_shape[1])),
         ):
             for done, part in enumerate(span):
                 hear(done, len(span), self.stage)

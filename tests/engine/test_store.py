@@ -140,16 +140,16 @@ def test_a_folder_that_cannot_be_written_to_is_not_taken_for_anothers(store, mon
 def test_a_full_disk_leaves_nothing_half_written(store, monkeypatch, when, word):
     """Once for the file, once for the sidecar."""
     calls = 0
-    flush = os.fsync
+    replace = os.replace
 
-    def full(descriptor):
+    def full(*paths):
         nonlocal calls
         calls += 1
         if calls == when:
             raise OSError(errno.ENOSPC, "No space left on device")
-        flush(descriptor)
+        replace(*paths)
 
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OutputError, match=word):
         save(store, PARTS[0])
     assert not store.done(PARTS[0])
