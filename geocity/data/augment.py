@@ -202,8 +202,7 @@ def change_radiometry(
     # Haze is bright: its light lies two standard deviations above the mean.
     changed = changed + (2.0 - changed) * some(strength.haze)
     changed = _blur(changed, some(strength.blur_px))
-    noise = torch.randn(images.shape, generator=generator).to(images.device, images.dtype)
-    return changed + noise * some(strength.noise)
+    return _noisy(changed, some(strength.noise), generator)
 
 
 def _blur(images: Tensor, sigma: Tensor) -> Tensor:
@@ -214,6 +213,18 @@ def _blur(images: Tensor, sigma: Tensor) -> Tensor:
     images = images.clone()
     pairs = widths[chosen].unsqueeze(1).expand(-1, 2)
     images[chosen] = gaussian_blur2d(images[chosen], (7, 7), pairs, border_type="reflect")
+    return images
+
+
+def _noisy(images: Tensor, spread: Tensor, generator: torch.Generator) -> Tensor:
+    # Drawn on the CPU, which is slow: only for the images that get some.
+    chosen = spread.flatten() > 0
+    if not bool(chosen.any()):
+        return images
+    images = images.clone()
+    some = images[chosen]
+    noise = torch.randn(some.shape, generator=generator).to(images.device, images.dtype)
+    images[chosen] = some + noise * spread[chosen]
     return images
 
 

@@ -4,6 +4,7 @@ import torch
 from geocity.data.augment import (
     STRENGTHS,
     Strength,
+    _noisy,
     augment,
     change_radiometry,
     turn,
@@ -109,6 +110,21 @@ def test_radiometry_is_wide_enough_for_another_date():
     contrast = out.std((1, 2, 3))
     assert contrast.min() < 0.8 < 1.3 < contrast.max()
     assert out.abs().max() < 30
+
+
+def test_noise_is_drawn_for_those_that_get_some(monkeypatch):
+    drawn = []
+
+    def randn(shape, **options):
+        drawn.append(tuple(shape))
+        return torch.ones(shape)
+
+    monkeypatch.setattr("geocity.data.augment.torch.randn", randn)
+    images = torch.zeros(5, 3, 8, 8)
+    spread = torch.tensor([0.0, 0.5, 0.0, 2.0, 0.0]).view(5, 1, 1, 1)
+    assert torch.equal(_noisy(images, spread, generator()), spread.expand(5, 3, 8, 8))
+    assert torch.equal(_noisy(images, 0 * spread, generator()), images)
+    assert drawn == [(2, 3, 8, 8)]
 
 
 def test_no_strength_changes_nothing_but_the_turn():
