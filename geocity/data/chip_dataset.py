@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, get_worker_info
 
 from geocity.core.classes import NODATA, ClassTable
 from geocity.core.normalise import Normalisation, normalise, scale_of
@@ -82,7 +82,7 @@ class ChipDataset(Dataset[dict[str, torch.Tensor]]):
         normalisation: scale, mean and std per band.
         classes: classes of the labels; the network's class i is the i-th of them.
         crop_size: side of the crops in pixels.
-        cache_bytes: decoded chips are kept in memory up to this size.
+        cache_bytes: decoded chips are kept in memory up to this size, by all readers together.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class ChipDataset(Dataset[dict[str, torch.Tensor]]):
         self._index_of[NODATA] = NODATA
         self._cache: dict[int, Pixels] = {}
         self._roughness: dict[int, NDArray[np.float64]] = {}
-        self._cache_bytes = self._room = cache_bytes
+        self._cache_bytes, self._held_bytes = cache_bytes, 0
 
     def __len__(self) -> int:
         return len(self.chips)
@@ -123,7 +123,7 @@ class ChipDataset(Dataset[dict[str, torch.Tensor]]):
 
     def __getstate__(self) -> dict[str, Any]:
         # Other processes decode for themselves; the pixels would travel to each of them.
-        return {**self.__dict__, "_cache": {}, "_room": self._cache_bytes}
+        return {**self.__dict__, "_cache": {}, "_held_bytes": 0}
 
     def roughness(self, chip: int) -> NDArray[np.float64]:
         """Return how rough the cells of a chip look, see `geocity.core.texture.roughness`."""
@@ -175,8 +175,8 @@ class ChipDataset(Dataset[dict[str, torch.Tensor]]):
             )
         chip = pixels, self._indexes(index, label, valid), valid
         size = pixels.nbytes + label.nbytes + valid.nbytes
-        if size <= self._room:
-            self._room -= size
+        if self._held_bytes + size <= self._cache_bytes // _readers():
+            self._held_bytes += size
             self._cache[index] = chip
         return chip
 
@@ -192,6 +192,12 @@ class ChipDataset(Dataset[dict[str, torch.Tensor]]):
             )
         # Where there is no image there is nothing to learn, whatever the label says.
         return np.where(valid, known, NODATA).astype(np.uint8)
+
+
+def _readers() -> int:
+    """Return how many processes read this dataset beside one another, each with its own cache."""
+    worker = get_worker_info()
+    return 1 if worker is None else worker.num_workers
 
 
 def _mirror(chip: Pixels) -> Pixels:

@@ -1,15 +1,16 @@
-"""Chips into batches: which chip when, on which rank, and changed how."""
+"""Chips into batches: how much each is wanted, and how it is changed."""
 
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader
 
 from geocity.core.classes import NODATA
 from geocity.data.augment import STRENGTHS, augment
@@ -18,10 +19,10 @@ from geocity.data.chip_dataset import (
     SIDE_MULTIPLE,
     Around,
     ChipDataset,
-    Draw,
     chip_normalisation,
 )
-from geocity.data.feeding import refuse_idle_devices
+from geocity.data.feeding import feeding, refuse_idle_devices
+from geocity.data.training_sampler import TrainingSampler
 from geocity.errors import InputError
 from geocity.io.chips import Chip, ChipFolder
 
@@ -61,59 +62,6 @@ class BatchOptions:
     seed: int = 0
     cache_bytes: int = CACHE_BYTES
     devices: int = 1
-
-
-class TrainingSampler(Sampler[Draw]):
-    """Draws chips in proportion to their weights, in an order of seed and epoch.
-
-    The draws are as even as the weights allow: a chip that is due 2.3 draws gets two or three, and
-    with equal weights and as many draws as chips each is drawn once. The ranks of a distributed run
-    share the draws of an epoch out between them, so that none is made twice; each gets equally
-    many, so up to ``ranks - 1`` draws, others each epoch, are left out.
-
-    Args:
-        weights: how much each chip is wanted, 0 or above, by what a crop of it must hold.
-        draws: number of draws in an epoch, over all ranks.
-        seed: all chance comes from it.
-        rank: which of the ranks this is.
-        ranks: how many there are.
-    """
-
-    def __init__(
-        self,
-        weights: Mapping[Around, NDArray[np.float64]],
-        *,
-        draws: int,
-        seed: int,
-        rank: int = 0,
-        ranks: int = 1,
-    ) -> None:
-        self._kinds = tuple(weights)
-        self._chips = len(weights[self._kinds[0]])
-        heap = np.concatenate([weights[kind] for kind in self._kinds])
-        self._shares = heap / heap.sum()
-        self._draws, self._seed = draws, seed
-        self._rank, self._ranks = rank, ranks
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the order of an epoch; Lightning calls it before each."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return self._draws // self._ranks
-
-    def __iter__(self) -> Iterator[Draw]:
-        rng = np.random.default_rng([self._seed, self.epoch])
-        # Systematic sampling: evenly spaced marks over the heaped-up shares.
-        marks = (np.arange(self._draws) + rng.random()) / self._draws
-        # The heap must not end a rounding error below 1.
-        places = np.searchsorted(np.cumsum(self._shares)[:-1], marks, side="right")
-        order = rng.permutation(places)
-        keys = rng.integers(0, 1 << 62, len(order))
-        for place in range(self._rank, len(self) * self._ranks, self._ranks):
-            kind, chip = divmod(int(order[place]), self._chips)
-            yield Draw(chip, int(keys[place]), self._kinds[kind])
 
 
 class ChipDataModule(LightningDataModule):
@@ -169,6 +117,7 @@ class ChipDataModule(LightningDataModule):
             batch_size=self.options.batch_size,
             sampler=sampler,
             drop_last=len(sampler) >= self.options.batch_size,
+            **self._feeding(),
         )
 
     def logit_shift(self) -> tuple[float, ...] | None:
@@ -213,7 +162,9 @@ class ChipDataModule(LightningDataModule):
         """Return the whole validation chips of this rank, unchanged."""
         rank, ranks = self._place()
         mine = list(range(rank, len(self.val_chips), ranks))
-        return DataLoader(self.val_chips, batch_size=self._whole_batch(), sampler=mine)
+        return DataLoader(
+            self.val_chips, batch_size=self._whole_batch(), sampler=mine, **self._feeding()
+        )
 
     def on_after_batch_transfer(
         self, batch: dict[str, Tensor], dataloader_idx: int
@@ -277,6 +228,11 @@ class ChipDataModule(LightningDataModule):
         """Return how many whole chips cost no more memory than a training batch of crops."""
         share = (self.crop_size / self.folder.chip_size) ** 2
         return max(1, int(self.options.batch_size * share))
+
+    def _feeding(self) -> dict[str, Any]:
+        # Numbers of 4 bytes in the bands and 8 in the mask; a batch of whole chips takes no more.
+        pixels = self.options.batch_size * self.crop_size**2
+        return feeding(self.trainer, pixels * (4 * len(self.normalisation.mean) + 8))
 
     def _place(self) -> tuple[int, int]:
         if self.trainer is None:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from geocity.core.normalise import normalise
 from geocity.data.chip_dataset import ChipDataset, Draw, chip_normalisation
-from geocity.data.module import BatchOptions, ChipDataModule, TrainingSampler
+from geocity.data.module import BatchOptions, ChipDataModule
+from geocity.data.training_sampler import TrainingSampler
 from geocity.errors import InputError, LabelError
 from geocity.io.chips import read_chip, read_chip_folder
 from tests.toy_chips import SIZE, write_toy_chips
@@ -189,6 +190,38 @@ def test_validation_sees_every_chip_once_and_unchanged(folder):
     images = torch.cat([batch["image"] for batch in data.val_dataloader()])
     assert len(images) == 4
     assert torch.equal(images[2], data.val_chips[2]["image"])
+
+
+def test_processes_that_read_ahead_give_the_same_batches(folder, monkeypatch):
+    options = BatchOptions(batch_size=4, crop_size=32, cache_bytes=4 * 24_000)
+    here = ChipDataModule(folder, options)
+    expected = [list(here.train_dataloader()), list(here.val_dataloader())]
+    asked = []
+
+    def two(trainer, batch_bytes):
+        asked.append(batch_bytes)
+        return {"num_workers": 2, "persistent_workers": True}
+
+    monkeypatch.setattr("geocity.data.module.feeding", two)
+    data = ChipDataModule(folder, options)
+    for loader, batches in zip(
+        (data.train_dataloader(), data.val_dataloader()), expected, strict=True
+    ):
+        for found, batch in zip(loader, batches, strict=True):
+            assert all(torch.equal(found[name], batch[name]) for name in batch)
+    real = sum(expected[0][0][name].nbytes for name in ("image", "mask"))
+    assert asked == [real, real]
+
+
+def test_readers_share_the_room_for_decoded_chips(folder, monkeypatch):
+    alone, beside = (dataset(folder, cache_bytes=4 * 24_600) for _ in range(2))
+    monkeypatch.setattr("geocity.data.chip_dataset._readers", lambda: 2)
+    for index in range(12):
+        beside[index]
+    monkeypatch.setattr("geocity.data.chip_dataset._readers", lambda: 1)
+    for index in range(12):
+        alone[index]
+    assert (len(alone._cache), len(beside._cache)) == (4, 2)
 
 
 def test_a_batch_is_augmented_by_its_own_key(folder):

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from geocity.data.cities.augment import STRENGTHS, augment_patches
 from geocity.data.cities.normalise import Normalisation
 from geocity.data.cities.patches import CityPatchDataset, patch_rows
-from geocity.data.feeding import refuse_idle_devices
+from geocity.data.feeding import feeding, refuse_idle_devices
 from geocity.errors import InputError
 from geocity.io.cities.manifest import CityFolder
 
@@ -34,7 +34,7 @@ class PatchBatchOptions:
         augment: one of `STRENGTHS`.
         fold: which fold of the folder's split to train on.
         seed: all chance comes from it.
-        cache_bytes: decoded images are kept in memory up to this size.
+        cache_bytes: decoded images are kept in memory up to this size, half of it for validation.
         devices: how many devices train together.
     """
 
@@ -175,7 +175,7 @@ class CityDataModule(LightningDataModule):
             decoded_bytes(self.folder)[images],
             draws=self.draws,
             seed=self.options.seed,
-            block_bytes=self.options.cache_bytes,
+            block_bytes=self._cache_bytes,
             rank=rank,
             ranks=ranks,
         )
@@ -184,13 +184,19 @@ class CityDataModule(LightningDataModule):
             batch_size=self.options.batch_size,
             sampler=sampler,
             drop_last=len(sampler) >= self.options.batch_size,
+            **self._feeding(),
         )
 
     def val_dataloader(self) -> DataLoader[dict[str, Any]]:
         """Return the validation patches of this rank, unchanged, image by image."""
         rank, ranks = self._place()
         mine = list(range(rank, len(self.val_patches), ranks))
-        return DataLoader(self.val_patches, batch_size=self.options.batch_size, sampler=mine)
+        return DataLoader(
+            self.val_patches,
+            batch_size=self.options.batch_size,
+            sampler=mine,
+            **self._feeding(),
+        )
 
     def on_after_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:
         """Augment training batches and normalise all, on the device."""
@@ -217,8 +223,19 @@ class CityDataModule(LightningDataModule):
             self.folder,
             rows,
             side_px=self.options.input_px,
-            cache_bytes=self.options.cache_bytes,
+            cache_bytes=self._cache_bytes,
         )
+
+    @property
+    def _cache_bytes(self) -> int:
+        """Return what each part may keep: validation keeps its images while training goes on."""
+        return self.options.cache_bytes // 2
+
+    def _feeding(self) -> dict[str, Any]:
+        pixels = self.options.batch_size * self.options.input_px**2
+        # Each process would decode, and keep, what others have too; windows are read in parallel.
+        most = {"most": 1} if decoded_bytes(self.folder).any() else {}
+        return feeding(self.trainer, pixels * _BANDS * 4, **most)
 
     def _check_cities(self) -> None:
         missing = missing_cities(self.folder, self.train_patches.labels)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -84,6 +86,27 @@ def test_batches(folder):
     assert seen == data.val_patches.rows
     again = data.prepared(next(iter(data.train_dataloader())), training=True)
     assert torch.equal(batch["image"], again["image"])
+
+
+def test_training_and_validation_share_the_memory(folder):
+    data = module(folder, cache_bytes=40_000)
+    assert data.train_patches._cache_bytes == data.val_patches._cache_bytes == 20_000
+    assert data.train_dataloader().sampler._block_bytes == 20_000
+
+
+def test_one_process_reads_ahead_where_images_are_decoded_whole(folder, monkeypatch):
+    asked = []
+
+    def told(trainer, batch_bytes, **most):
+        asked.append((batch_bytes, most))
+        return {}
+
+    monkeypatch.setattr("geocity.data.cities.module.feeding", told)
+    data = module(folder)
+    batch = next(iter(data.train_dataloader()))
+    placed = replace(folder, images=folder.images.assign(placed="file"))
+    module(placed).val_dataloader()
+    assert asked == [(batch["image"].nbytes, {"most": 1}), (batch["image"].nbytes, {})]
 
 
 def test_only_images_that_are_decoded_whole_take_memory(folder):
