@@ -25,6 +25,9 @@ from geocity.models.networks import (
 # ArcGIS's slice(lr / 10, lr).
 _SLOWEST = 0.1
 
+GRADIENT_NORM = 1.0
+"""Random weights start with wild gradients; beyond this length they are shortened."""
+
 
 @dataclass(frozen=True, slots=True)
 class TaskOptions:
@@ -114,20 +117,29 @@ class SegmentationTask(SemanticSegmentationTask):
 
     def on_train_epoch_start(self) -> None:
         """Freeze or free the encoder, and make chance depend on seed and epoch alone."""
-        torch.manual_seed(self.options.seed * 1_000_003 + self.current_epoch)
+        self.begin_epoch(self.current_epoch)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Freeze or free the encoder, and make chance depend on seed and epoch alone."""
+        torch.manual_seed(self.options.seed * 1_000_003 + epoch)
         network: Any = self.model
-        if self.current_epoch < self.options.freeze_epochs:
+        if epoch < self.options.freeze_epochs:
             network.freeze_encoder()
         elif self.options.freeze_epochs:
             network.unfreeze_encoder()
 
     def training_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
         """Return the loss of a batch."""
+        loss = self.loss_of(batch)
+        log_per_epoch(self, "train_loss", loss, batch)
+        return loss
+
+    def loss_of(self, batch: Any) -> Tensor:
+        """Return what training brings down, in an epoch as in the learning rate test."""
         logits = self(channels_last(batch["image"]))
         if self.options.logit_shift is not None:
             logits = logits + logits.new_tensor(self.options.logit_shift).view(1, -1, 1, 1)
         loss: Tensor = self.criterion(logits, batch["mask"])
-        log_per_epoch(self, "train_loss", loss, batch)
         return loss
 
     def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:

@@ -24,14 +24,12 @@ from geocity.data.module import ChipDataModule
 from geocity.errors import InputError, MissingDependencyError
 from geocity.models.callbacks import EpochLine, History, ProgressReport, epoch_line
 from geocity.models.epoch_log import follow_epochs
-from geocity.models.segmentation import channels_last
+from geocity.models.segmentation import GRADIENT_NORM, channels_last
 
 LAST = "last.ckpt"
 BEST = "best.ckpt"
 LOG = "log.csv"
 
-# Random weights start with wild gradients; beyond this length they are shortened.
-_GRADIENT_NORM = 1.0
 _LIGHTNING_PRECISION = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
 
 
@@ -143,7 +141,7 @@ def _make_trainer(options: RunOptions, progress: Progress, log: Path) -> Trainer
         callbacks=_callbacks(options, progress, log),
         plugins=[WholeCheckpoints()],
         logger=logger,
-        gradient_clip_val=_GRADIENT_NORM,
+        gradient_clip_val=GRADIENT_NORM,
         use_distributed_sampler=False,  # the data module shares chips out itself
         num_sanity_val_steps=0,
         enable_progress_bar=False,

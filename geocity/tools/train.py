@@ -185,7 +185,7 @@ def find_rate(
         make_task(data, options),
         data.endless(),
         device=options.device,
-        bf16=options.precision != "32",
+        precision=options.precision,
         prepare=data.augmented,
         steps=steps,
         progress=progress,
