@@ -8,7 +8,7 @@ hundred pixels, and works at half the resolution, which costs a sixth of the tim
 U-Net with ResNet34 on a CPU.
 """
 
-from collections.abc import Iterable
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -39,6 +39,7 @@ class CompactUNet(nn.Module):
             _double(b + s, s, stride=1) for b, s in zip(below, beside, strict=True)
         )
         self.segmentation_head = nn.Conv2d(WIDTHS[0], classes, 1)
+        self._frozen = False
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits for a batch of normalised images."""
@@ -54,12 +55,24 @@ class CompactUNet(nn.Module):
         return functional.interpolate(logits, scale_factor=2.0, mode="bilinear")
 
     def freeze_encoder(self) -> None:
-        """Keep the encoder as it is."""
-        _set_trainable(self.encoder.parameters(), False)
+        """Keep the encoder as it is, the statistics of its norms included."""
+        self._set_frozen(True)
 
     def unfreeze_encoder(self) -> None:
         """Let the encoder learn again."""
-        _set_trainable(self.encoder.parameters(), True)
+        self._set_frozen(False)
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch between training and use; norms of a frozen encoder keep what they know."""
+        super().train(mode)
+        if self._frozen:
+            self.encoder.eval()
+        return self
+
+    def _set_frozen(self, frozen: bool) -> None:
+        self._frozen = frozen
+        self.encoder.requires_grad_(not frozen)
+        self.train(self.training)
 
 
 def _double(incoming: int, outgoing: int, *, stride: int) -> nn.Sequential:
@@ -71,8 +84,3 @@ def _double(incoming: int, outgoing: int, *, stride: int) -> nn.Sequential:
         nn.BatchNorm2d(outgoing),
         nn.ReLU(inplace=True),
     )
-
-
-def _set_trainable(weights: Iterable[nn.Parameter], trainable: bool) -> None:
-    for weight in weights:
-        weight.requires_grad = trainable

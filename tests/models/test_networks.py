@@ -195,8 +195,16 @@ def test_the_compact_encoder_freezes_and_has_no_imagenet_weights():
     network.freeze_encoder()
     assert not any(p.requires_grad for p in network.encoder.parameters())
     assert all(p.requires_grad for p in network.decoder.parameters())
+    known = [b.clone() for b in network.encoder.buffers()]
+    beside = [b.clone() for b in network.decoder.buffers()]
+    # Lightning looks at the validation chips in between.
+    network.train().eval().train()(torch.rand(2, 3, 32, 32))
+    assert all(torch.equal(*pair) for pair in zip(network.encoder.buffers(), known, strict=True))
+    assert not any(torch.equal(*p) for p in zip(network.decoder.buffers(), beside, strict=True))
     network.unfreeze_encoder()
     assert all(p.requires_grad for p in network.parameters())
+    network(torch.rand(2, 3, 32, 32))
+    assert not any(torch.equal(*p) for p in zip(network.encoder.buffers(), known, strict=True))
     with pytest.raises(InputError, match="resnet34"):
         make_imagenet_network("unet", "compact", bands=3, classes=2)
     with pytest.raises(InputError, match="belongs to unet"):
