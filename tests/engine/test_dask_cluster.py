@@ -14,21 +14,18 @@ import geocity
 from geocity.engine import dask_cluster
 from geocity.engine.executors import WorkOptions
 from geocity.engine.job import fingerprint
-from geocity.engine.plan import plan_parts
 from geocity.engine.run import run_parts
 from geocity.engine.store import PartStore
 from geocity.errors import InputError, WorkError
 from geocity.tools.classify import classify
 from tests.engine import toy_classification
-from tests.engine.toy_jobs import ToyJob, computed, models, toy_bytes
+from tests.engine.toy_jobs import NAMES, PARTS, ToyJob, computed, models, right
 from tests.tools.test_classify import random_scene
 from tests.tools.toy_models import write_toy_model
 
 pytest.importorskip("distributed")
 from distributed.versions import get_versions
 
-PARTS = plan_parts((40, 40), 8)
-NAMES = [part.name for part in PARTS]
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {
     **os.environ,
@@ -92,10 +89,6 @@ def notes(tmp_path):
 @pytest.fixture
 def store(tmp_path):
     return PartStore(tmp_path / "out.parts", fingerprint("toy"))
-
-
-def right(store, parts=PARTS):
-    return all(store.path(part, "toy.bin").read_bytes() == toy_bytes(part) for part in parts)
 
 
 def on(cluster):

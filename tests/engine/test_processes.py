@@ -14,16 +14,13 @@ import pytest
 
 from geocity.engine.executors import WorkOptions
 from geocity.engine.job import fingerprint
-from geocity.engine.plan import plan_parts
 from geocity.engine.processes import Processes
 from geocity.engine.run import run_parts
 from geocity.engine.store import PartStore
 from geocity.engine.worker_process import _choose_card
 from geocity.errors import InputError, WorkError
-from tests.engine.toy_jobs import ToyJob, computed, models, toy_bytes
+from tests.engine.toy_jobs import NAMES, PARTS, ToyJob, computed, models, right
 
-PARTS = plan_parts((40, 40), 8)
-NAMES = [part.name for part in PARTS]
 TWO = WorkOptions(workers=2)
 ROOT = Path(__file__).parents[2]
 
@@ -38,10 +35,6 @@ def notes(tmp_path):
 @pytest.fixture
 def store(tmp_path):
     return PartStore(tmp_path / "out.parts", fingerprint("toy"))
-
-
-def right(store, parts=PARTS):
-    return all(store.path(part, "toy.bin").read_bytes() == toy_bytes(part) for part in parts)
 
 
 def test_two_workers_share_the_parts(store, notes):

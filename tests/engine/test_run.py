@@ -7,13 +7,10 @@ import pytest
 
 from geocity.engine.executors import WorkOptions
 from geocity.engine.job import fingerprint
-from geocity.engine.plan import plan_parts
 from geocity.engine.run import run_parts
 from geocity.engine.store import PartStore
 from geocity.errors import InputError
-from tests.engine.toy_jobs import ToyJob, computed, models, toy_bytes
-
-PARTS = plan_parts((40, 40), 8)
+from tests.engine.toy_jobs import PARTS, ToyJob, computed, models, right
 
 
 @pytest.fixture
@@ -26,10 +23,6 @@ def notes(tmp_path):
 @pytest.fixture
 def store(tmp_path):
     return PartStore(tmp_path / "out.parts", fingerprint("toy"))
-
-
-def right(store, parts=PARTS):
-    return all(store.path(part, "toy.bin").read_bytes() == toy_bytes(part) for part in parts)
 
 
 def test_all_parts_get_done_once(store, notes):

@@ -11,9 +11,12 @@ import numpy as np
 
 from geocity.core.progress import Progress
 from geocity.engine.job import kept
-from geocity.engine.plan import Part
+from geocity.engine.plan import Part, plan_parts
 from geocity.engine.store import PartStore
 from geocity.errors import InputError
+
+PARTS = plan_parts((40, 40), 8)
+NAMES = [part.name for part in PARTS]
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,11 @@ class ToyJob:
 def toy_bytes(part: Part) -> bytes:
     """Return what the file of a part must hold."""
     return np.full(part.window.rows * part.window.cols, part.index % 251, np.uint8).tobytes()
+
+
+def right(store: PartStore, parts: Sequence[Part] = PARTS) -> bool:
+    """Tell whether the files of parts hold what they must."""
+    return all(store.path(part, "toy.bin").read_bytes() == toy_bytes(part) for part in parts)
 
 
 def computed(notes: Path) -> list[str]:

@@ -5,6 +5,7 @@ import json
 import logging
 import threading
 import time
+from functools import partial
 
 import geopandas
 import numpy as np
@@ -27,10 +28,9 @@ from geocity.errors import (
     OutputExistsError,
 )
 from geocity.io.class_rasters import open_class_raster, open_probability_raster
-from geocity.models import engines
 from geocity.tools.classify import ClassifyOptions, classify
 from tests.conftest import make_grid, write_raster
-from tests.tools.toy_models import ToyEngine, by_first_band, constant, write_toy_model
+from tests.tools.toy_models import by_first_band, constant, put_toy_engine, write_toy_model
 
 SIX = ClassTable.named(["background", "slum", "water", "trees", "road", "roof"])
 RGB = [ColorInterp.red, ColorInterp.green, ColorInterp.blue]
@@ -38,14 +38,7 @@ RGB = [ColorInterp.red, ColorInterp.green, ColorInterp.blue]
 
 @pytest.fixture
 def use(monkeypatch):
-    """Put a toy in the place of the engine, and return it."""
-
-    def put(logits):
-        engine = ToyEngine(logits)
-        monkeypatch.setattr(engines, "make_engine", lambda *_, **__: engine)
-        return engine
-
-    return put
+    return partial(put_toy_engine, monkeypatch)
 
 
 def scene_of(path, pixels, grid=None, **options):

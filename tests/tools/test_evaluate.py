@@ -3,6 +3,7 @@
 import csv
 import json
 import logging
+from functools import partial
 
 import geopandas
 import numpy as np
@@ -25,11 +26,10 @@ from geocity.errors import (
 from geocity.io.chip_writer import ChipFolderPlan, ChipFolderWriter, ChipPlace
 from geocity.io.class_raster_sinks import create_class_raster
 from geocity.io.class_rasters import open_class_raster
-from geocity.models import engines
 from geocity.tools.evaluate import evaluate
 from geocity.tools.evaluate_map import TruthOptions, evaluate_map, evaluate_scene
 from tests.conftest import make_grid, write_raster
-from tests.tools.toy_models import ToyEngine, by_first_band, constant, write_toy_model
+from tests.tools.toy_models import by_first_band, constant, put_toy_engine, write_toy_model
 
 SLUM = ClassTable.named(["background", "slum"])
 GRID = make_grid(640, 640)
@@ -38,14 +38,7 @@ RGB = [ColorInterp.red, ColorInterp.green, ColorInterp.blue]
 
 @pytest.fixture
 def use(monkeypatch):
-    """Put a toy in the place of the engine, and return it."""
-
-    def put(logits):
-        engine = ToyEngine(logits)
-        monkeypatch.setattr(engines, "make_engine", lambda *_, **__: engine)
-        return engine
-
-    return put
+    return partial(put_toy_engine, monkeypatch)
 
 
 def chip_of(index, size):

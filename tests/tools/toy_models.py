@@ -5,6 +5,7 @@ import numpy as np
 from geocity.core.classes import ClassTable
 from geocity.core.model_contract import ModelContract
 from geocity.io.model_packages import write_model
+from geocity.models import engines
 
 
 def write_toy_model(path, **changes):
@@ -46,6 +47,13 @@ class ToyEngine:
 
     def close(self):
         self.closed = True
+
+
+def put_toy_engine(monkeypatch, logits):
+    """Put a toy in the place of the engine, and return it."""
+    engine = ToyEngine(logits)
+    monkeypatch.setattr(engines, "make_engine", lambda *_, **__: engine)
+    return engine
 
 
 def by_first_band(values):
