@@ -35,8 +35,6 @@ from numpy.typing import NDArray
 Numbers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-STATUSES = ("first", "kept", "new", "grown", "shrunk", "merged", "split", "gone")
-
 
 @dataclass(frozen=True, slots=True)
 class HistoryRules:
@@ -87,7 +85,7 @@ class DatedSettlements:
 
     Attributes:
         numbers: (settlements,) identity, from 1 on.
-        status: (settlements,) words of `STATUSES`.
+        status: (settlements,) one of the words that the module explains, never ``gone``.
         parents: identities of the settlements before that it is linked to, the largest overlap
             first; none on the first date.
         area_m2: area on this date.

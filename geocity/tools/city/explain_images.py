@@ -79,19 +79,7 @@ def _explain_image(
     target = answer if explainer.target is None else explainer.target
     names = explainer.contract.names
     where = stage / "images" / f"{name}.tif"
-    preview = Preview(explainer.layers, layout.plan.shape)
-    with contextlib.ExitStack() as stack:
-        sink: RelevanceSink | None = None
-        if image.grid is not None:
-            tags = relevance_tags(explainer, names[target], Path(image.path).name)
-            grid = image.grid.coarser(layout.step, layout.plan.shape)
-            sink = stack.enter_context(
-                create_relevance_raster(where, grid, explainer.layers, tags=tags)
-            )
-        for window, relevance in _stitched(explainer, image, layout, target, progress):
-            preview.take(window, relevance)
-            if sink is not None:
-                sink.write(relevance, window)
+    preview = _map(explainer, image, layout, target, where, progress)
     picture = image.preview(layout.step * preview.step)
     shown = Explained(
         picture=picture,
@@ -118,6 +106,32 @@ def _explain_image(
         },
         sheet=Path("images") / f"{name}.png",
     )
+
+
+def _map(
+    explainer: Explainer,
+    image: "ImageWindows",
+    layout: ImageLayout,
+    target: int,
+    where: Path,
+    progress: Progress,
+) -> Preview:
+    """Map what speaks for a city; as a raster too, where the image is georeferenced."""
+    preview = Preview(explainer.layers, layout.plan.shape)
+    with contextlib.ExitStack() as stack:
+        sink: RelevanceSink | None = None
+        if image.grid is not None:
+            city = explainer.contract.names[target]
+            tags = relevance_tags(explainer, city, Path(image.path).name)
+            grid = image.grid.coarser(layout.step, layout.plan.shape)
+            sink = stack.enter_context(
+                create_relevance_raster(where, grid, explainer.layers, tags=tags)
+            )
+        for window, relevance in _stitched(explainer, image, layout, target, progress):
+            preview.take(window, relevance)
+            if sink is not None:
+                sink.write(relevance, window)
+    return preview
 
 
 @dataclass(frozen=True)
