@@ -360,8 +360,16 @@ def test_without_its_packages_it_says_what_to_install(model, tmp_path, monkeypat
         export_model(model, to="onnx", out=tmp_path / "x.onnx")
 
 
-def test_a_file_that_answers_otherwise_is_not_written(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(onnx_export, "_TOLERANCE", -1.0)
+def test_a_file_that_answers_otherwise_is_not_written(model, network, tmp_path, monkeypatch):
+    def spoilt(*_):
+        held = onnx.load(network)
+        for weight in held.graph.initializer:
+            if len(weight.dims) == 4:
+                values = onnx.numpy_helper.to_array(weight)
+                weight.CopyFrom(onnx.numpy_helper.from_array(1.1 * values, weight.name))
+        return held
+
+    monkeypatch.setattr(onnx_export, "_exported", spoilt)
     with pytest.raises(ModelError, match="answers otherwise"):
         export_model(model, to="onnx", out=tmp_path / "x.onnx")
     assert list(tmp_path.iterdir()) == []
