@@ -64,10 +64,13 @@ class LabelDataset(VectorDataset):
         rules: how outlines become labels.
 
     Example:
-        >>> labels = LabelDataset("slums_2025.gpkg")                      # doctest: +SKIP
-        >>> pairs = scenes & labels                                       # doctest: +SKIP
-        >>> pairs[next(iter(sampler))]["mask"].dtype                      # doctest: +SKIP
-        torch.int64
+        >>> from geocity.data.samplers import PaddedGridGeoSampler
+        >>> from geocity.data.scenes import SceneDataset
+        >>> scenes = SceneDataset("sample_data/scene_2025.tif")
+        >>> pairs = scenes & LabelDataset("sample_data/slums_2025.gpkg")
+        >>> sample = pairs[next(iter(PaddedGridGeoSampler(pairs, size=512)))]
+        >>> sample["image"].shape, sample["mask"].shape, sample["mask"].dtype
+        (torch.Size([3, 512, 512]), torch.Size([512, 512]), torch.int64)
     """
 
     def __init__(

@@ -90,10 +90,15 @@ class PaddedGridGeoSampler(PixelGridSampler):
     has one. What a tile reads beyond the scene, `SceneDataset` mirrors. Row by row.
 
     Example:
-        >>> sampler = PaddedGridGeoSampler(scenes, size=1024, padding=64)  # doctest: +SKIP
-        >>> loader = DataLoader(scenes, sampler=sampler)                   # doctest: +SKIP
-        >>> sampler.windows(0).keep                                        # doctest: +SKIP
+        >>> from torch.utils.data import DataLoader
+        >>> from torchgeo.datasets import stack_samples
+        >>> scenes = SceneDataset("sample_data/scene_2025.tif")
+        >>> sampler = PaddedGridGeoSampler(scenes, size=1024, padding=64)
+        >>> sampler.windows(0).keep
         Window(row=0, col=0, rows=896, cols=896)
+        >>> loader = DataLoader(scenes, batch_size=2, sampler=sampler, collate_fn=stack_samples)
+        >>> next(iter(loader))["image"].shape
+        torch.Size([2, 3, 1024, 1024])
     """
 
     def __init__(

@@ -58,10 +58,11 @@ class SceneDataset(RasterDataset):
         pixel_dtype: of the files.
 
     Example:
-        >>> scenes = SceneDataset("scene_2025.tif")                       # doctest: +SKIP
-        >>> sampler = PaddedGridGeoSampler(scenes, size=512, padding=64)  # doctest: +SKIP
-        >>> sample = scenes[next(iter(sampler))]                          # doctest: +SKIP
-        >>> sample["image"].shape, sample["valid"].dtype                  # doctest: +SKIP
+        >>> from geocity.data.samplers import PaddedGridGeoSampler
+        >>> scenes = SceneDataset("sample_data/scene_2025.tif")
+        >>> sampler = PaddedGridGeoSampler(scenes, size=512, padding=64)
+        >>> sample = scenes[next(iter(sampler))]
+        >>> sample["image"].shape, sample["valid"].dtype
         (torch.Size([3, 512, 512]), torch.bool)
     """
 
