@@ -20,6 +20,9 @@ from geocity.io.staging import PathLike
 _SQUARE = 1.02
 """Cells whose sides differ by more than this are resampled: a stretched city is another city."""
 
+_STRETCHED = 10.0
+"""Cells beyond this, as degrees give them near a pole, would be cut into too many."""
+
 _MOST_BYTES = 2 << 30
 """Of a picture that is held whole."""
 
@@ -105,6 +108,12 @@ def open_picture(path: PathLike) -> Picture:
         scene = open_scene(name)
     grid = scene.grid
     width, height = _cell_metres(grid)
+    if max(width, height) > _STRETCHED * min(width, height):
+        scene.close()
+        raise InputError(
+            f"{name} has pixels of {width:.3g} x {height:.3g} m, far from square; warp it to the "
+            "UTM zone of the place first (gdalwarp)."
+        )
     if max(width, height) > _SQUARE * min(width, height):
         scene.close()
         scene = open_scene(name, cell_size_m=min(width, height))

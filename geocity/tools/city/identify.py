@@ -35,6 +35,8 @@ ANSWERS_JSON = "answers.json"
 
 _COARSE = 2.0
 """Images this much coarser than those of training lack what the model looks at."""
+_LARGEST_PATCH_PX = 8192
+"""A patch is held whole; nobody's training images are a thousand times coarser."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +236,12 @@ def _cut(picture: Picture, contract: CityContract, options: IdentifyOptions) -> 
         side = contract.input_px
     else:
         side = patch_side(contract.patch_m, cell_m)
+        if side > _LARGEST_PATCH_PX:
+            raise InputError(
+                f"{name} has pixels of {cell_m:.3g} m, so that a patch of {contract.patch_m:g} m, "
+                f"as in training, has a side of {side} pixels; check where it lies and how large "
+                "its pixels are."
+            )
     trained_m = contract.cell_size_m
     if trained_m is not None and cell_m is not None and cell_m > _COARSE * trained_m:
         logger.warning(
