@@ -100,6 +100,8 @@ def change(
     target = Path(out)
     if target.suffix.lower() != ".gpkg":
         raise InputError(f"{out} is no GeoPackage; a change has several layers, so name a .gpkg.")
+    if model is None:  # with one, a former run may have left results that are to be replaced
+        fresh_output(target, overwrite=overwrite)
     dated = dated_maps(maps, options.layers, options.dates)
     scenes = _scenes(dated, model, target, work)
     overwrite = overwrite or (scenes is not None and scenes.journal.resumed)
