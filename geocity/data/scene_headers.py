@@ -66,17 +66,38 @@ class SceneHeader:
 
 
 def interval_of(scene: Scene, regex: str, date_format: str) -> "pd.Interval[pd.Timestamp]":
-    """Return when a scene was taken: by the subclass's own pattern, else by what the file says."""
-    if "(?P<date>" in regex:
-        match = re.match(regex, scene.path.name, re.VERBOSE)
-        if match is None:
-            raise InputError(f"The name {scene.path.name} does not fit the pattern {regex!r}.")
-        start, stop = disambiguate_timestamp(match.group("date"), date_format)
+    """Return when a scene was taken: by the subclass's own pattern, else by what the file says.
+
+    As in TorchGeo, the pattern's group ``date`` is a day (or a month or a year, by the format), and
+    the groups ``start`` and ``stop`` are the first and the last.
+
+    Raises:
+        InputError: if the name does not fit the pattern, or what is found is no time.
+    """
+    match = re.match(regex, scene.path.name, re.VERBOSE)
+    if match is None:
+        raise InputError(f"The name {scene.path.name} does not fit the pattern {regex!r}.")
+    told = match.groupdict()
+    first, last = (told.get(name, told.get("date")) for name in ("start", "stop"))
+    if first is None and last is None:
+        if scene.date is None:
+            return _ALWAYS
+        first = last = scene.date.strftime("%Y%m%d")
+        date_format = "%Y%m%d"
+    if first is None or last is None:
+        raise InputError(
+            f"The pattern {regex!r} finds only one end of a time in {scene.path.name}; it needs a "
+            "group date, or both start and stop."
+        )
+    try:
+        start, _ = disambiguate_timestamp(first, date_format)
+        _, stop = disambiguate_timestamp(last, date_format)
         return pd.Interval(start, stop, closed="both")
-    if scene.date is None:
-        return _ALWAYS
-    start, stop = disambiguate_timestamp(scene.date.strftime("%Y%m%d"), "%Y%m%d")
-    return pd.Interval(start, stop, closed="both")
+    except ValueError as error:
+        raise InputError(
+            f"{first} to {last}, in the name {scene.path.name}, is no time written as "
+            f"{date_format!r} ({error})."
+        ) from error
 
 
 def refuse_mixture(first: SceneHeader, other: SceneHeader) -> None:

@@ -274,6 +274,22 @@ def test_a_subclass_may_read_dates_its_own_way(tmp_path):
         Yearly(scene(tmp_path / "city.tif"))
 
 
+def test_a_subclass_may_name_the_first_and_the_last_day(tmp_path):
+    class Mosaics(SceneDataset):
+        filename_regex = r"m_(?P<start>\d+)(_(?P<stop>\d+))?"
+
+    dataset = Mosaics(scene(tmp_path / "m_20190301_20190405.tif"))
+    time = dataset.images[0].time
+    assert (str(time.left), str(time.right.date())) == ("2019-03-01 00:00:00", "2019-04-05")
+    for name, wrong in (
+        ("m_20190301.tif", "only one end of a time in m_20190301"),
+        ("m_20190405_20190301.tif", "is no time"),
+        ("m_20199901_20190405.tif", "20199901 to 20190405.*is no time"),
+    ):
+        with pytest.raises(InputError, match=wrong):
+            Mosaics(scene(tmp_path / name))
+
+
 def test_what_cannot_be_read_together_is_refused_by_name(tmp_path):
     first = scene(tmp_path / "a.tif")
     for other in (scene(tmp_path / "b.tif", dtype=np.uint8), scene(tmp_path / "c.tif", bands=4)):
