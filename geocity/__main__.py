@@ -8,4 +8,5 @@ if __name__ == "__main__":
 
         main()
     except KeyboardInterrupt:  # while Python was still loading
+        sys.stderr.write("Error: Interrupted before anything was done.\n")
         sys.exit(130)

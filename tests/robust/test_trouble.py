@@ -2,23 +2,17 @@
 
 import contextlib
 import os
-import random
-import shutil
-import signal
 import sqlite3
 import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from geocity.cli import main
-from geocity.tools.majority_filter import majority_filter
 from tests.conftest import make_grid, write_raster
 from tests.corpus import rasters, vectors
-from tests.robust.outcome import errors_in, is_leftover, names, run, sentence, time_limit
+from tests.robust.outcome import is_leftover, names, run, sentence, time_limit
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -155,75 +149,3 @@ def test_a_layer_locked_by_an_editor_is_read_or_told(tmp_path):
     assert result.exit_code in (0, 1)
     assert "did not foresee" not in result.stderr, result.stderr
     assert (out / "c.gpkg").exists() == (result.exit_code == 0)
-
-
-def start(*arguments):
-    """Start geocity as a process of its own."""
-    command = [sys.executable, "-m", "geocity", *map(str, arguments), "--progress", "none"]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def ending(process):
-    """Return the exit code and what was said on stderr."""
-    _, said = process.communicate(timeout=120)
-    # A signal may come before Python itself is ready.
-    assert process.returncode < 0 or "Traceback" not in said, said
-    return process.returncode, said
-
-
-SIDE = 2500
-
-
-def test_an_interrupt_at_any_moment_loses_nothing(tmp_path):
-    source = noise(tmp_path / "noise.tif", SIDE)
-    whole, out = tmp_path / "whole.tif", tmp_path / "out"
-    out.mkdir()
-    began = time.monotonic()
-    code, said = ending(start("majority-filter", source, "-o", whole))
-    assert code == 0, said
-    took = time.monotonic() - began
-    drawn = random.Random(0)
-    codes = []
-    for number in range(10):
-        process = start("majority-filter", source, "-o", out / "f.tif")
-        time.sleep(took * (number + drawn.random()) / 10)
-        process.send_signal(signal.SIGTERM if number % 2 else signal.SIGINT)
-        asked = time.monotonic()
-        code, said = ending(process)
-        codes.append(code)
-        if (out / "f.tif").exists():  # it was faster; Python was ending or had ended
-            break
-        assert time.monotonic() - asked < 10  # two seconds on a machine that is not busy
-        if code == 130:
-            assert "Interrupted" in errors_in(said)[0]
-        else:  # the signal came before Python was ready
-            assert code in (-signal.SIGINT, -signal.SIGTERM), said
-            assert names(out) == []
-        assert not [name for name in names(out) if name.endswith(".tmp")], names(out)
-    assert 130 in codes
-    if not (out / "f.tif").exists():
-        code, said = ending(start("majority-filter", source, "-o", out / "f.tif"))
-        assert code == 0, said
-    assert (out / "f.tif").read_bytes() == whole.read_bytes()
-    assert {name for name in names(out) if is_leftover(name)} == set()
-
-
-def test_an_input_replaced_while_it_is_read_gives_no_mixture(tmp_path):
-    source, other = noise(tmp_path / "noise.tif", SIDE), noise(tmp_path / "other.tif", SIDE, 1)
-    expected = [majority_filter(path, out=tmp_path / f"{path.stem}_f.tif").read_bytes()
-                for path in (source, other)]  # fmt: skip
-    out = tmp_path / "out"
-    out.mkdir()
-    process = start("majority-filter", source, "-o", out / "f.tif")
-    for _ in range(1000):
-        if names(out) or process.poll() is not None:
-            break
-        time.sleep(0.01)
-    shutil.copy(other, tmp_path / "copy.tif")
-    os.replace(tmp_path / "copy.tif", source)  # noqa: PTH105 - at once
-    code, said = ending(process)
-    assert code in (0, 1)
-    if code == 0:
-        assert (out / "f.tif").read_bytes() in expected
-    else:
-        assert "changed" in sentence(said)
