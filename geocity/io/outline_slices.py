@@ -128,7 +128,7 @@ def _parquet_facts(path: Path) -> tuple[int, Any]:
 
 def _geometry_of(file: pq.ParquetFile) -> tuple[str, dict[str, Any]]:
     """Return the name of the geometry column and what is told of it."""
-    told = (file.schema_arrow.metadata or {}).get(_GEO)
+    told = (file.metadata.metadata or {}).get(_GEO)
     if told is None:
         raise ValueError("there is no GeoParquet metadata in it")
     about = json.loads(told)

@@ -89,8 +89,7 @@ def usable_features(
         frame, geometries = frame[~missing], geometries[~missing]
     geometries = shapely.force_2d(geometries)
     invalid = ~shapely.is_valid(geometries)
-    if invalid.any():
-        geometries = repaired(geometries)
+    geometries = repaired(geometries)
     reduced = only_family(geometries, geometry_types)
     kept = ~shapely.is_empty(reduced)
     kinds = () if kept.any() else tuple(sorted({g.geom_type for g in geometries}))
@@ -102,9 +101,12 @@ def usable_features(
 
 
 def repaired(geometries: Any) -> Any:
-    """Return geometries made valid; empty where nothing is left."""
+    """Return geometries made valid, empty where nothing is left; valid ones stay as they are."""
+    result = np.array(geometries, dtype=object)
+    invalid = ~shapely.is_valid(result)
     # Structure keeps what a person drew: overlapping parts are merged, not punched out.
-    return shapely.make_valid(geometries, method="structure", keep_collapsed=False)
+    result[invalid] = shapely.make_valid(result[invalid], method="structure", keep_collapsed=False)
+    return result
 
 
 def only_family(geometries: Any, geometry_types: Sequence[str]) -> Any:
