@@ -59,6 +59,7 @@ def chips_figure(
         grid = figure.subplots(rows, columns, squeeze=False)
         for axes in grid.flat:
             axes.set_axis_off()
+            axes.set(xticks=[], yticks=[])  # hidden ticks would be laid out all the same
         for axes, picture in zip(grid.flat, pictures, strict=False):
             axes.imshow(stretch(picture.pixels, picture.valid, low=bands[0], high=bands[1]))
             axes.imshow(_overlay(picture.label, classes, opacity), interpolation="nearest")
