@@ -23,6 +23,7 @@ from geocity.tools.training_run import (
     open_run,
     resumable,
     stoppable,
+    tables_hash,
 )
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def train(
     run = open_run(path, resume=resume, overwrite=overwrite)
     resume = resume and resumable(run)
     data, task, options = _prepare(folder, options, run, resume, progress)
-    with stoppable(run):
+    with stoppable(run, folder.path):
         result = _run(data, task, options, run, resume, progress)
     contract = training_contract(data, options, result)
     write_model(path, contract, result.weights, overwrite=overwrite)
@@ -108,7 +109,8 @@ def _same_options(run: Path, options: TrainOptions, folder: ChipFolder) -> Train
 
 def _run_record(options: TrainOptions, folder: ChipFolder) -> dict[str, dict[str, Any]]:
     parts = {part: len(folder.split(part)) for part in ("train", "val")}
-    return {"chips": {**parts, "chip_size": folder.chip_size}, "options": options.to_json()}
+    about = {**parts, "chip_size": folder.chip_size, "tables": tables_hash(folder.path)}
+    return {"chips": about, "options": options.to_json()}
 
 
 def settle(folder: ChipFolder, options: TrainOptions) -> tuple["ChipDataModule", TrainOptions]:

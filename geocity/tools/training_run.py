@@ -1,5 +1,6 @@
 """The folder of a training run beside its model: begun, stopped, gone on with."""
 
+import hashlib
 import json
 import logging
 import shutil
@@ -14,6 +15,7 @@ logger = logging.getLogger(__name__)
 
 CURVES = "curves.png"
 _RECORD = "options.json"
+_TABLES = ("chips.json", "map.txt", "images.csv", "patches.csv", "patches.parquet")
 _LAST, _BEST = "last.ckpt", "best.ckpt"
 
 Record = Mapping[str, Mapping[str, Any]]
@@ -72,11 +74,30 @@ def check_same(run: Path, now: Record) -> None:
                 )
 
 
+def tables_hash(folder: Path) -> str:
+    """Return the hash of what a folder of chips or cities says of itself."""
+    found = hashlib.sha256()
+    for name in _TABLES:
+        if (folder / name).exists():
+            with (folder / name).open("rb") as file:
+                found.update(hashlib.file_digest(file, "sha256").digest())
+    return found.hexdigest()[:16]
+
+
 @contextmanager
-def stoppable(run: Path) -> Iterator[None]:
-    """Say, when what is done inside is interrupted, how to go on."""
+def stoppable(run: Path, folder: Path) -> Iterator[None]:
+    """Train on a folder inside: say how to go on when that is interrupted.
+
+    Raises:
+        InputError: if the folder was replaced meanwhile.
+    """
+    before = tables_hash(folder)
     try:
         yield
+        if tables_hash(folder) != before:
+            raise InputError(
+                f"{folder} was replaced while a network was trained on it; begin anew (--overwrite)"
+            )
     except KeyboardInterrupt:
         if resumable(run):
             logger.warning("Stopped; the same command with --resume goes on after the last epoch.")

@@ -121,7 +121,12 @@ class Killed(BaseException):
     """The power fails."""
 
 
-def test_a_killed_run_resumes_to_the_same_bytes(chips, tmp_path, caplog):
+def full(*_):
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+
+def test_a_killed_run_resumes_to_the_same_bytes(chips, tmp_path, monkeypatch):
+    """The power fails in training; then the card is full when the probabilities are calibrated."""
     whole = train(chips, out=tmp_path / "whole.geocity", options=SHORT)
     out = tmp_path / "cut.geocity"
 
@@ -136,6 +141,10 @@ def test_a_killed_run_resumes_to_the_same_bytes(chips, tmp_path, caplog):
         train(chips, out=out, options=SHORT)
     with pytest.raises(InputError, match="began with loss"):
         train(chips, out=out, options=replace(SHORT, loss="dice"), resume=True)
+    with monkeypatch.context() as patch:
+        patch.setattr("geocity.models.training.channels_last", full)
+        with pytest.raises(InputError, match=r"go on with --resume"):
+            train(chips, out=out, options=SHORT, resume=True)
     train(chips, out=out, options=SHORT, resume=True)
     assert out.read_bytes() == whole.read_bytes()
 
@@ -149,6 +158,19 @@ def test_an_interrupt_says_how_to_go_on(chips, tmp_path, caplog):
         train(chips, out=tmp_path / "m.geocity", options=LIBRARY, progress=interrupt)
     assert "--resume" in caplog.text
     assert "epoch 1 of 2" in caplog.text
+
+
+def test_chips_replaced_meanwhile_are_noticed(chips, tmp_path):
+    own = shutil.copytree(chips, tmp_path / "chips")
+
+    def replace_chips(done, total, stage):
+        table = json.loads((own / "chips.json").read_text())
+        (own / "chips.json").write_text(json.dumps(table | {"about": done}))
+
+    options = replace(TOY, epochs=1)
+    with pytest.raises(InputError, match="was replaced while a network was trained on it"):
+        train(own, out=tmp_path / "m.geocity", options=options, progress=replace_chips)
+    assert not (tmp_path / "m.geocity").exists()
 
 
 def test_focus_pretrained_freezing_and_patience(chips, model, tmp_path):
@@ -214,6 +236,14 @@ def test_divergence_is_one_sentence(chips, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="diverged in epoch 1"):
         train(chips, out=tmp_path / "m", options=replace(SHORT, epochs=1))
     with pytest.raises(InputError, match="diverged after 0 steps"):
+        find_lr(chips, out=tmp_path / "rate.png", options=SHORT)
+
+
+def test_too_small_a_card_is_one_sentence(chips, tmp_path, monkeypatch):
+    monkeypatch.setattr(CrossEntropy, "forward", full)
+    with pytest.raises(InputError, match=r"GPU is too small .*smaller --batch-size"):
+        train(chips, out=tmp_path / "m", options=SHORT)
+    with pytest.raises(InputError, match=r"GPU is too small .*smaller --batch-size"):
         find_lr(chips, out=tmp_path / "rate.png", options=SHORT)
 
 

@@ -33,6 +33,7 @@ from geocity.tools.training_run import (
     open_run,
     resumable,
     stoppable,
+    tables_hash,
 )
 
 if TYPE_CHECKING:
@@ -88,14 +89,14 @@ def train(
     _warn_of_single_acquisitions(folder)
     run = open_run(path, resume=resume, overwrite=overwrite)
     resume = resume and resumable(run)
-    record = _record(data, options)
+    record = _record(data, options, folder.path)
     if resume:
         check_same(run, record)
     colour = colour_alone(data, options, progress) if baseline else {}
     task = _make_task(data, options)
     if not resume:
         begin(run, record)
-    with stoppable(run):
+    with stoppable(run, folder.path):
         result = _run(data, task, options, run, resume, progress)
     metrics = city_measures(data, options, result, progress) | colour
     contract = city_contract(data, options, metrics)
@@ -150,8 +151,11 @@ def _warn_of_single_acquisitions(folder: CityFolder) -> None:
         )
 
 
-def _record(data: "CityDataModule", options: CityTrainOptions) -> dict[str, dict[str, Any]]:
-    return {"cities": split_counts(data), "options": options.to_json()}
+def _record(
+    data: "CityDataModule", options: CityTrainOptions, folder: Path
+) -> dict[str, dict[str, Any]]:
+    about = {**split_counts(data), "tables": tables_hash(folder)}
+    return {"cities": about, "options": options.to_json()}
 
 
 def _make_task(data: "CityDataModule", options: CityTrainOptions) -> "CityTask":

@@ -121,6 +121,19 @@ def killed(monkeypatch, after):
     monkeypatch.setattr(callbacks.History, "on_train_epoch_start", start)
 
 
+def test_patches_replaced_meanwhile_are_noticed(tmp_path):
+    folder = write_toy_sites(tmp_path, sites=3)
+
+    def replace_tables(done, total, stage):
+        table = next(folder.glob("patches.*"))
+        table.write_bytes(table.read_bytes() + b" ")
+
+    options = replace(SHORT, epochs=1)
+    with pytest.raises(InputError, match="was replaced while a network was trained on it"):
+        train(folder, out=tmp_path / "m.geocity", options=options, progress=replace_tables)
+    assert not (tmp_path / "m.geocity").exists()
+
+
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(
     whole, cities, tmp_path, monkeypatch, caplog
 ):
