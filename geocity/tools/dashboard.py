@@ -1,12 +1,15 @@
 """Make the slum tracker: one HTML file with map, figures, tables and the method behind them."""
 
 import datetime
+import itertools
 import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import shapely
 
 import geocity
 from geocity.core.progress import Progress, silent
@@ -98,9 +101,11 @@ def dashboard(
     indicators = read_indicators(inputs.indicators) if inputs.indicators is not None else None
     _tell_what_does_not_meet(outlines, change, indicators)
     units = _units(inputs.units, options.unit_field, indicators)
+    imagery = _imagery(scenes, progress)
+    _tell_scenes_elsewhere(imagery, outlines)
     data = TrackerData(
         outlines=outlines,
-        imagery=_imagery(scenes, progress),
+        imagery=imagery,
         change=change,
         indicators=indicators,
         units=None if units is None else in_lon_lat(units.frame),
@@ -210,6 +215,20 @@ def _imagery(
     if total:
         progress(total, total, "imagery")
     return pictures
+
+
+def _tell_scenes_elsewhere(
+    imagery: Mapping[datetime.date, Sequence[Mapping[str, Any]]], outlines: Sequence[DatedOutlines]
+) -> None:
+    """Warn of scenes that show other ground than the outlines lie on: a wrong file, or CRS."""
+    boxes = [shapely.box(*o.frame.total_bounds) for o in outlines if len(o.frame)]
+    for picture in itertools.chain.from_iterable(imagery.values()):
+        if boxes and not shapely.intersects(shapely.box(*picture["bounds"]), boxes).any():
+            logger.warning(
+                "%s shows other ground than the outlines lie on; check its CRS, or whether it is "
+                "the right file.",
+                picture["name"],
+            )
 
 
 def _assessments(

@@ -123,6 +123,17 @@ def test_scene_of_dashboard(folders, name):
         assert "image/webp" in out.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    ("name", "told"), [("at_the_pole", "shows other ground"), ("all_nodata", "shows nothing")]
+)
+def test_a_scene_that_a_dashboard_cannot_show_is_told(folders, name, told):
+    path = RASTERS[name].write(folders[0], imagery())
+    words = ["dashboard", slums(folders[0]), "--scene", path, "-o", folders[1] / "t.html"]
+    result = CliRunner().invoke(main, [*map(str, words)])
+    assert result.exit_code == 0
+    assert result.stderr.count(told) == 1
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_covered_of_indicators(folders, name):
     odd, source, out = RASTERS[name], folders[0], folders[1] / "table.csv"

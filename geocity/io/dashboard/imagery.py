@@ -1,6 +1,7 @@
 """Imagery for a web page: small, in Web Mercator, inside a data URI."""
 
 import contextlib
+import logging
 import math
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,11 @@ from geocity.io.datasets import grid_of, open_dataset, refuse_unplaced, refused_
 from geocity.io.figures.style import stretch
 from geocity.io.gdal_cache import limited_cache
 from geocity.io.rasters import AVERAGE_FROM
+from geocity.io.remote import gdal_path
 from geocity.io.staging import PathLike
 from geocity.io.valid_pixels import ValidPixels, alpha_band
+
+logger = logging.getLogger(__name__)
 
 MAX_SIDE_PX = 1600
 _CACHE_BYTES = 256 << 20
@@ -59,7 +63,7 @@ def imagery_overlay(path: PathLike, *, max_side_px: int = MAX_SIDE_PX) -> dict[s
         shrink = max(source.width / cols, source.height / rows)
         level = _overview_level(source.overviews(1), shrink)
         if level is not None:
-            source = stack.enter_context(rasterio.open(str(path), overview_level=level))
+            source = stack.enter_context(rasterio.open(gdal_path(path), overview_level=level))
             shrink = max(source.width / cols, source.height / rows)
         vrt = WarpedVRT(
             source,
@@ -73,6 +77,8 @@ def imagery_overlay(path: PathLike, *, max_side_px: int = MAX_SIDE_PX) -> dict[s
         )
         with vrt:
             picture = _read(vrt, _shown_bands(source))
+    if not picture[-1].any():
+        logger.warning("%s shows nothing: no pixel of it is valid.", path)
     bounds = rasterio.transform.array_bounds(rows, cols, transform)
     return {
         "url": webp_uri(picture),
