@@ -9,7 +9,8 @@ from geocity.errors import InputError
 
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "32", "bf16", "16")
-OUT_OF_MEMORY = "the memory of the GPU is too small for this"
+SMALLER_BATCH = "give a smaller --batch-size, or --device cpu"
+"""What helps where many samples at a time do not fit."""
 
 
 def choose_device(device: str) -> str:
@@ -57,6 +58,8 @@ def has_bf16(device: str) -> bool:
 def within_memory(remedy: str) -> Iterator[None]:
     """Say in a sentence that the memory of the card is too small for what is done inside.
 
+    It also serves as a decorator.
+
     Args:
         remedy: what the user can do about it.
 
@@ -68,7 +71,7 @@ def within_memory(remedy: str) -> Iterator[None]:
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
-        raise InputError(f"{OUT_OF_MEMORY}; {remedy}") from error
+        raise InputError(f"the memory of the GPU is too small for this; {remedy}") from error
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:

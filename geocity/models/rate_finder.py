@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from geocity.core.learning_rate import Suggestion, range_test_rate, smooth_losses, suggest_rate
 from geocity.core.progress import Progress, silent
 from geocity.errors import InputError
+from geocity.models.devices import SMALLER_BATCH, within_memory
 from geocity.models.segmentation import GRADIENT_NORM, SegmentationTask, make_optimizer
 
 STEPS = 150
@@ -37,6 +38,7 @@ class RangeTest:
     suggestion: Suggestion
 
 
+@within_memory(SMALLER_BATCH)
 def range_test(
     task: SegmentationTask,
     batches: Iterable[Batch],
@@ -64,7 +66,8 @@ def range_test(
         progress: told of every step.
 
     Raises:
-        InputError: if the loss diverged before there was anything to see.
+        InputError: if the loss diverged before there was anything to see, or a batch does not fit
+            into the memory of the device.
     """
     before = copy.deepcopy(task.state_dict())
     ready = ({k: v.to(device) for k, v in batch.items()} for batch in batches)

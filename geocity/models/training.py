@@ -21,9 +21,11 @@ from numpy.typing import NDArray
 from geocity.core.classes import NODATA
 from geocity.core.progress import Progress
 from geocity.data.module import ChipDataModule
-from geocity.errors import InputError, MissingDependencyError
+from geocity.errors import MissingDependencyError
 from geocity.models.callbacks import EpochLine, History, ProgressReport, epoch_line
+from geocity.models.devices import SMALLER_BATCH, within_memory
 from geocity.models.epoch_log import follow_epochs
+from geocity.models.rank_errors import rank_errors
 from geocity.models.segmentation import GRADIENT_NORM, channels_last
 
 LAST = "last.ckpt"
@@ -104,20 +106,17 @@ def run_training(
         progress: told of every step.
 
     Raises:
-        InputError: if the loss diverges, or a batch does not fit into the memory of the device.
+        InputError: if the loss diverges, or a batch does not fit into the memory of the device;
+            with several devices, in whichever process it happens.
+        WorkError: if a process of several was killed.
         KeyboardInterrupt: if it was interrupted; the last whole epoch is kept.
     """
     last = options.folder / LAST
     log = options.folder / LOG
-    with _quiet(), _followed(options, log, progress):
+    with _quiet(), _followed(options, log, progress), within_memory(SMALLER_BATCH), rank_errors():
         trainer = _make_trainer(options, progress, log)
         try:
             trainer.fit(task, data, ckpt_path=str(last) if resume else None, weights_only=True)
-        except torch.cuda.OutOfMemoryError as error:
-            raise InputError(
-                "a batch does not fit into the memory of the GPU; "
-                "give a smaller --batch-size or smaller inputs"
-            ) from error
         except SystemExit as stop:
             # Lightning turns Ctrl-C into an exit of its own; the caller decides what it means.
             raise KeyboardInterrupt from stop
@@ -219,6 +218,7 @@ def _load(path: Path) -> dict[str, Any]:
     return content
 
 
+@within_memory("free it of other work, and go on with --resume: the training itself is done")
 def validation_logits(
     network: torch.nn.Module, data: ChipDataModule, device: str, *, limit: int = 200_000
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -232,6 +232,9 @@ def validation_logits(
 
     Returns:
         Logits (pixels, classes) and class indexes (pixels,).
+
+    Raises:
+        InputError: if a batch does not fit into the memory of the device.
     """
     network.to(memory_format=torch.channels_last).to(device).eval()
     size = data.folder.chip_size**2 * len(data.val_chips)
@@ -251,7 +254,8 @@ def validation_logits(
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep Lightning's tips, advertisements and worries about our choices to itself."""
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    names = ("lightning.pytorch", "lightning.fabric", "torch.multiprocessing.spawn")
+    loggers = [logging.getLogger(name) for name in names]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)

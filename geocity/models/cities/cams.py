@@ -14,6 +14,7 @@ from torch.nn.functional import interpolate
 
 from geocity.errors import InputError, MissingDependencyError
 from geocity.models.cities.networks import city_head
+from geocity.models.devices import SMALLER_BATCH, within_memory
 from geocity.models.relevance import Start, frozen, relevance_cam
 
 RELEVANCE_CAM = "relevance-cam"
@@ -29,6 +30,7 @@ _GRADIENT_METHODS = {
 METHODS = (RELEVANCE_CAM, *_GRADIENT_METHODS)
 
 
+@within_memory(SMALLER_BATCH)
 def heat_maps(
     network: nn.Module,
     prepared: Tensor,
@@ -56,7 +58,7 @@ def heat_maps(
         and negative where something speaks against the class.
 
     Raises:
-        InputError: if the method is unknown.
+        InputError: if the method is unknown, or the memory of the device is too small.
         MissingDependencyError: if it needs pytorch-grad-cam and that is not installed.
         ModelError: if relevance is not conserved in this network.
     """

@@ -21,7 +21,7 @@ from geocity.models.cities.networks import (
     load_city_network,
     logits_and_embeddings,
 )
-from geocity.models.devices import choose_device
+from geocity.models.devices import SMALLER_BATCH, choose_device, within_memory
 
 
 class CityModel:
@@ -30,18 +30,21 @@ class CityModel:
     Attributes:
         contract: what it expects and gives.
         network: (batch, bands, input_px, input_px) to logits (batch, cities), in ``eval`` mode.
-        device: where it computes.
+        device: where it computes. A batch that does not fit into its memory is an `InputError`.
         stages: names of a ResNet's stages from the image to the head; empty for other networks.
     """
 
     def __init__(self, contract: CityContract, network: nn.Module, *, device: str = "cpu") -> None:
         self.contract = contract
         self.device = torch.device(device)
-        self.network = network.to(self.device).to(memory_format=torch.channels_last).eval()
+        with within_memory("free it of other work, or give --device cpu"):
+            network = network.to(self.device)
+        self.network = network.to(memory_format=torch.channels_last).eval()
         self.stages = city_stages(network)
         self._normalisation = Normalisation(contract.per_image, contract.mean, contract.std)
         self._head = city_head(network, len(contract.cities))
 
+    @within_memory(SMALLER_BATCH)
     def prepare(self, pixels: Tensor) -> Tensor:
         """Resize and normalise patches.
 
@@ -55,6 +58,7 @@ class CityModel:
         x = self._normalisation(x)
         return x.contiguous(memory_format=torch.channels_last)
 
+    @within_memory(SMALLER_BATCH)
     def logits(self, prepared: Tensor) -> Tensor:
         """Return the logits (batch, cities) of prepared patches, with gradients if they are on."""
         logits: Tensor = self.network(prepared)
@@ -64,6 +68,7 @@ class CityModel:
         """Return what the head sees of prepared patches: (batch, features)."""
         return self.logits_and_embeddings(prepared)[1]
 
+    @within_memory(SMALLER_BATCH)
     def logits_and_embeddings(self, prepared: Tensor) -> tuple[Tensor, Tensor]:
         """Return both from one run of the network."""
         return logits_and_embeddings(self.network, self._head, prepared)
