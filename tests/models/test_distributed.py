@@ -1,4 +1,6 @@
-"""Two processes on the CPU train together: no draw is made twice, and they end with one network."""
+"""Two processes on the CPU train together: no draw is made twice, no validation chip is looked at
+twice, and they end with one network.
+"""
 
 import hashlib
 import json
@@ -11,8 +13,15 @@ from geocity.tools.train import TrainOptions, train
 from tests.toy_chips import write_toy_chips
 
 
+def digest(*tensors):
+    found = hashlib.sha256()
+    for tensor in tensors:
+        found.update(tensor.detach().numpy().tobytes())
+    return found.hexdigest()
+
+
 class Recording(ChipDataModule):
-    """Writes down which draws its rank was given, and with which weights it ended."""
+    """Writes down which draws and chips its rank was given, and with which weights it ended."""
 
     notes: Path
 
@@ -20,14 +29,15 @@ class Recording(ChipDataModule):
         if self.trainer.training:
             with (self.notes / f"{self.trainer.global_rank}.txt").open("a") as file:
                 file.writelines(f"{key}\n" for key in batch["key"].tolist())
+        elif self.trainer.validating:
+            with (self.notes / f"{self.trainer.global_rank}.val").open("a") as file:
+                file.writelines(f"{digest(image)}\n" for image in batch["image"])
         return super().on_after_batch_transfer(batch, dataloader_idx)
 
     def teardown(self, stage):
         if stage == "fit":
-            digest = hashlib.sha256()
-            for weight in self.trainer.lightning_module.parameters():
-                digest.update(weight.detach().numpy().tobytes())
-            (self.notes / f"{self.trainer.global_rank}.sha").write_text(digest.hexdigest())
+            ended = digest(*self.trainer.lightning_module.parameters())
+            (self.notes / f"{self.trainer.global_rank}.sha").write_text(ended)
         super().teardown(stage)
 
 
@@ -58,6 +68,9 @@ def test_two_ranks_share_the_draws(tmp_path, monkeypatch):
     ranks = [(tmp_path / f"{rank}.txt").read_text().split() for rank in range(2)]
     assert len(ranks[0]) == len(ranks[1]) == 16
     assert len({*ranks[0], *ranks[1]}) == 32
+    checked = [(tmp_path / f"{rank}.val").read_text().split() for rank in range(2)]
+    assert len(checked[0]) == len(checked[1]) == 2
+    assert len({*checked[0], *checked[1]}) == 4
     weights = [(tmp_path / f"{rank}.sha").read_text() for rank in range(2)]
     assert weights[0] == weights[1]
     measures = read_model(out).contract.metrics["validation"]
