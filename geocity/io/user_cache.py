@@ -1,5 +1,7 @@
 """The user's cache: what is costly to make and can always be made again."""
 
+import atexit
+import functools
 import hashlib
 import json
 import logging
@@ -33,7 +35,7 @@ def cached_folder(kind: str, key: str, make: Callable[[Path], None]) -> Path:
 
     It appears whole or not at all, and every file in it is checked against its hash: a damaged
     entry is made again. The eight entries used last are kept. Without a place to write, the folder
-    is a temporary one.
+    is a temporary one, which goes when the process ends.
 
     Args:
         kind: what is cached; a folder name.
@@ -65,10 +67,24 @@ def _writable(folder: Path) -> Path:
         writable = False
     if writable:
         return folder
-    substitute = Path(tempfile.gettempdir()) / f"geocity-{uuid.uuid4().hex[:8]}"
-    logger.warning("The cache %s cannot be written; using %s this time.", folder, substitute)
-    substitute.mkdir(mode=0o700)
+    kept = _substitute(cache_folder()) / folder.name
+    kept.mkdir(exist_ok=True)
+    return kept
+
+
+@functools.cache
+def _substitute(cache: Path) -> Path:
+    """Return a folder that stands in for a cache as long as this process lives."""
+    substitute = Path(tempfile.mkdtemp(prefix="geocity-"))
+    logger.warning("The cache %s cannot be written; using %s this time.", cache, substitute)
+    atexit.register(_remove, substitute, os.getpid())
     return substitute
+
+
+def _remove(substitute: Path, owner: int) -> None:
+    # A process forked from the owner uses its folder, and may well end before it.
+    if os.getpid() == owner:
+        shutil.rmtree(substitute, ignore_errors=True)
 
 
 def _is_whole(entry: Path) -> bool:

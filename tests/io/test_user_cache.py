@@ -2,9 +2,13 @@
 
 import logging
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+import geocity
 from geocity.io.user_cache import cache_folder, cached_folder
 
 
@@ -74,8 +78,37 @@ def test_only_the_latest_entries_are_kept():
 
 def test_without_a_place_to_write_it_works_all_the_same(tmp_path, caplog):
     (tmp_path / "cache").write_text("a file where the folder should be")
-    make, _ = maker()
+    make, made = maker()
     with caplog.at_level(logging.WARNING, "geocity"):
         entry = cached_folder("kind", "key", make)
+        assert cached_folder("kind", "key", make) == entry
+        cached_folder("other", "key", make)
     assert (entry / "data.bin").read_text() == "hello"
-    assert "cannot be written" in caplog.text
+    assert caplog.text.count("cannot be written") == 1
+    assert len(made) == 2
+
+
+USES_IT = """
+import os, sys
+from geocity.io.user_cache import cached_folder
+entry = cached_folder("kind", "key", lambda folder: (folder / "data.bin").write_text("hello"))
+if os.fork() == 0:
+    sys.exit()  # a child that ends first
+os.wait()
+print(entry, (entry / "data.bin").read_text())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_what_stands_in_for_the_cache_goes_with_the_process(tmp_path):
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    environment["PYTHONPATH"] = str(Path(geocity.__file__).parents[1])
+    command = [sys.executable, "-c", USES_IT]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    entry, content = done.stdout.split()
+    assert Path(entry).is_relative_to(temporary)
+    assert content == "hello"
+    assert list(temporary.iterdir()) == []
