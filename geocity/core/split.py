@@ -224,10 +224,10 @@ def _drop_near(parts: NDArray[np.int8], near: NDArray[np.intp]) -> None:
     """Drop, in place, chips that are near to a chip of another part: train yields first."""
     first, second = near[:, 0], near[:, 1]
     smaller = 1 if (parts == 1).sum() <= (parts == 2).sum() else 2
-    for part, keeps in ((3 - smaller, (smaller,)), (_TRAIN, (1, 2))):
+    for part in (3 - smaller, _TRAIN):
+        keeps = (parts == 1) | (parts == 2) if part == _TRAIN else parts == smaller
         for a, b in ((first, second), (second, first)):
-            clash = (parts[a] == part) & np.isin(parts[b], keeps)
-            parts[a[clash]] = DROPPED
+            parts[a[(parts[a] == part) & keeps[b]]] = DROPPED
 
 
 _Missing = tuple[int, int, int]
