@@ -14,12 +14,13 @@ from rasterio.errors import RasterioError
 
 from geocity.core.grid import Grid
 from geocity.errors import InputError, MissingCRSError
-from geocity.io.remote import explained, gdal_path, is_remote
+from geocity.io.remote import explained, gdal_path, is_explained, is_remote
 from geocity.io.staging import PathLike
 
 READ_ERRORS = (RasterioError, CPLE_BaseError, UnicodeDecodeError)
 """What opening or reading a damaged raster may raise."""
 
+_MISSING = "No such file or directory"
 _MAX_BLOCK_BYTES = 1 << 30
 
 
@@ -59,10 +60,25 @@ def refused_if_damaged(path: PathLike) -> Iterator[None]:
     try:
         yield
     except READ_ERRORS as error:
-        raise InputError(
-            f"{path} cannot be read: {root_cause(error)}; the file is probably damaged or cut "
-            "short, so copy or download it again."
-        ) from error
+        raise unread(path, error) from error
+
+
+def unread(path: PathLike, error: BaseException, where: str = "") -> InputError:
+    """Return the refusal of a raster whose pixels cannot be read.
+
+    Args:
+        path: of the raster.
+        error: what GDAL raised.
+        where: in the raster.
+    """
+    cause = root_cause(error)
+    if _MISSING in cause:
+        advice = "it is made of other files, and this one is missing, so put it back"
+    elif is_explained(cause):
+        advice = "copy here what it points to"
+    else:
+        advice = "the file is probably damaged or cut short, so make, copy or download it again"
+    return InputError(f"{path} cannot be read{where and f' at {where}'}: {cause}; {advice}.")
 
 
 def root_cause(error: BaseException) -> str:

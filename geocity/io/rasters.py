@@ -17,7 +17,7 @@ from rasterio.windows import Window as RioWindow
 from geocity.core.grid import Window
 from geocity.errors import InputError
 from geocity.io.closing import Closing
-from geocity.io.datasets import READ_ERRORS, grid_of, open_dataset, refuse_unplaced, root_cause
+from geocity.io.datasets import READ_ERRORS, grid_of, open_dataset, refuse_unplaced, unread
 from geocity.io.image_dates import date_in_tags, parse_date
 from geocity.io.staging import PathLike
 from geocity.io.valid_pixels import ValidPixels, alpha_band
@@ -125,10 +125,7 @@ class Scene(Closing):
             pixels = self._dataset.read(indexes, window=rio_window)
             valid = self._mask.read(indexes, window.shape, rio_window)
         except READ_ERRORS as error:
-            raise InputError(
-                f"{self.path} cannot be read at {window}: {root_cause(error)}; "
-                "the file is probably damaged or cut short, so copy or download it again."
-            ) from error
+            raise unread(self.path, error, str(window)) from error
         if pixels.dtype.kind == "f":
             valid &= np.isfinite(pixels).all(axis=0)
         return pixels, valid

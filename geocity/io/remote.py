@@ -36,6 +36,8 @@ _OFFLINE: Mapping[str, str] = {
 # environment of the process, is to know: what Python downloads looks at `os.environ`.
 _EXCEPTIONS = ("no_proxy", "NO_PROXY")
 
+_REASON = "it leads to another machine, where geocity goes only if you name the address yourself"
+
 _TEXTS = frozenset({"title", "credit", "method_note", "scheduler"})
 """What people may write an address into that is no path."""
 
@@ -164,10 +166,12 @@ def explained(cause: str) -> str:
     shut = all(os.environ.get(name) == value for name, value in _OFFLINE.items())
     if not shut or not (is_remote(cause) or "127.0.0.1" in cause):
         return cause
-    return (
-        f"{cause}; it leads to another machine, where geocity goes only if you name the address "
-        "yourself"
-    )
+    return f"{cause}; {_REASON}"
+
+
+def is_explained(cause: str) -> bool:
+    """Tell whether what GDAL says was given a reason by `explained`."""
+    return cause.endswith(_REASON)
 
 
 def _names_network(value: Any) -> bool:

@@ -16,8 +16,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window as RioWindow
 
 from geocity.core.grid import Window
-from geocity.errors import InputError
-from geocity.io.datasets import READ_ERRORS, open_dataset, root_cause
+from geocity.io.datasets import READ_ERRORS, open_dataset, unread
 from geocity.io.image_dates import date_in_tags
 
 _CMYK = {ColorInterp.cyan, ColorInterp.magenta, ColorInterp.yellow, ColorInterp.black}
@@ -118,10 +117,7 @@ def read_rgb(path: str, window: Window | None = None) -> NDArray[np.uint8]:
         try:
             pixels = source.read(_color_bands(source)[:3], window=part)
         except READ_ERRORS as error:
-            raise InputError(
-                f"{path} cannot be read: {root_cause(error)}; it is probably damaged or cut short, "
-                "so copy or download it again."
-            ) from error
+            raise unread(path, error) from error
     return three_bands(pixels)
 
 
