@@ -2,8 +2,9 @@
 
 A part is done when its files and its *sidecar* are there, the sidecar carries the fingerprint of
 this run, and every file has the size and SHA-256 that the sidecar tells. Files and sidecar appear
-by renaming, the sidecar last: whatever dies half-way leaves a part that is simply not done. Nor is
-anything waited for until the disk has it: what a power cut takes away, the hash tells.
+by renaming, the sidecar last: whatever dies half-way leaves a part that is simply not done. Files
+are waited for until the disk has them, for a full or distant disk may say so only then; not the
+sidecar: one that a power cut takes away leaves, again, a part that is not done.
 """
 
 import hashlib
@@ -95,6 +96,7 @@ class PartStore:
     def _write(self, part: Part, name: str, mark: str, write: Write) -> dict[str, Any]:
         temporary = self.folder / f"{mark}{name}"
         write(temporary)
+        _flush(temporary)
         measured = _measure(temporary)
         os.replace(temporary, self.path(part, name))  # noqa: PTH105
         return measured
@@ -197,3 +199,8 @@ def _measure(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         return {"bytes": os.fstat(file.fileno()).st_size, "sha256": digest}
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())

@@ -136,21 +136,20 @@ def test_a_folder_that_cannot_be_written_to_is_not_taken_for_anothers(store, mon
         store.claim()
 
 
-@pytest.mark.parametrize(("when", "word"), [(1, "full"), (2, "full")])
-def test_a_full_disk_leaves_nothing_half_written(store, monkeypatch, when, word):
-    """Once for the file, once for the sidecar."""
-    calls = 0
-    replace = os.replace
+@pytest.mark.parametrize(("call", "when"), [("fsync", 1), ("replace", 1), ("replace", 2)])
+def test_a_full_disk_leaves_nothing_half_written(store, monkeypatch, call, when):
+    """When the file is to be on the disk, when it gets its name, when the sidecar gets its."""
+    calls, real = 0, getattr(os, call)
 
-    def full(*paths):
+    def full(*given):
         nonlocal calls
         calls += 1
         if calls == when:
             raise OSError(errno.ENOSPC, "No space left on device")
-        replace(*paths)
+        real(*given)
 
-    monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(OutputError, match=word):
+    monkeypatch.setattr(os, call, full)
+    with pytest.raises(OutputError, match="full"):
         save(store, PARTS[0])
     assert not store.done(PARTS[0])
     assert not list(store.folder.glob(".*"))
