@@ -13,12 +13,12 @@ from rasterio.enums import MaskFlags
 from geocity.core.class_counts import class_counts
 from geocity.core.classes import NODATA, ClassTable, LandClass, default_color
 from geocity.core.grid import Window, blocks
-from geocity.errors import ClassTableError, InputError
+from geocity.errors import ClassTableError
 from geocity.io import pam
 from geocity.io.class_raster_sinks import CLASSES_TAG, rio_window
 from geocity.io.class_tiles import BLOCK
 from geocity.io.closing import Closing
-from geocity.io.datasets import READ_ERRORS, grid_of, open_dataset, refuse_unplaced, root_cause
+from geocity.io.datasets import READ_ERRORS, grid_of, open_dataset, refuse_unplaced, unread
 from geocity.io.staging import PathLike
 
 logger = logging.getLogger(__name__)
@@ -56,10 +56,7 @@ class _Reader(Closing):
         try:
             values: NDArray[Any] = read(indexes, window=rio_window(window))
         except READ_ERRORS as error:
-            raise InputError(
-                f"{self.path} cannot be read at {window}: {root_cause(error)}; "
-                "the file is probably damaged or cut short, so make or copy it again."
-            ) from error
+            raise unread(self.path, error, str(window)) from error
         return values
 
     def close(self) -> None:
