@@ -34,7 +34,8 @@ class Links(NamedTuple):
         low, high = np.minimum(self.first, self.second), np.maximum(self.first, self.second)
         # A sparse matrix sums what falls on one place, and faster than any sorting of pairs.
         table = coo_array((self.length, (low, high)), shape=(count, count)).tocsr().tocoo()
-        return Links(table.row.astype(np.int64), table.col.astype(np.int64), table.data)
+        kind = self.first.dtype
+        return Links(table.row.astype(kind), table.col.astype(kind), table.data)
 
     def select(self, which: NDArray[np.bool_]) -> "Links":
         """Return some of the links."""

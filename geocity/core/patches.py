@@ -10,6 +10,7 @@ Nodata and everything outside the raster are one node, number 0, of class 255.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,7 @@ class PatchGraph:
         """
         equal = self.classes[self.links.first] == self.classes[self.links.second]
         names = connect(self.links.select(equal), len(self.classes))
+        names = names.astype(self.links.first.dtype, copy=False)
         count = int(names.max()) + 1
         classes = np.empty(count, np.uint8)
         classes[names] = self.classes
@@ -63,13 +65,17 @@ class PatchGraphBuilder:
 
     def __init__(self, shape: tuple[int, int]) -> None:
         self._shape = shape
+        # Tables of all links are what takes memory: numbers of pieces are kept short if they may.
+        self._number: np.dtype[Any] = np.dtype(
+            np.int32 if shape[0] * shape[1] < np.iinfo(np.int32).max else np.int64
+        )
         self._first_node: dict[Window, int] = {}
         self._classes: list[_Classes] = [np.array([NODATA], np.uint8)]
         self._cells: list[_Numbers] = [np.zeros(1, np.int64)]
         self._links: list[Links] = []
         self._count = 1
         # The lines of cells that the next blocks will touch, and how far down and right they are.
-        self._above, self._left = _outside(shape[1]), _outside(shape[0])
+        self._above, self._left = self._outside(shape[1]), self._outside(shape[0])
         self._down, self._right = np.zeros(shape[1], np.int64), np.zeros(shape[0], np.int64)
 
     def add(self, values: _Classes, window: Window) -> None:
@@ -82,7 +88,7 @@ class PatchGraphBuilder:
         Raises:
             ValueError: if a block above it or to its left is still to come.
         """
-        nodes = np.arange(len(block.classes)) + (self._count - 1)
+        nodes = np.arange(len(block.classes), dtype=self._number) + (self._count - 1)
         nodes[OUTSIDE] = OUTSIDE
         self._first_node[window] = self._count
         self._count += len(block.classes) - 1
@@ -100,9 +106,9 @@ class PatchGraphBuilder:
             _seam(self._left[rows], lines["left"]),
         ]
         if window.row_end == self._shape[0]:
-            self._links.append(_seam(lines["bottom"], _outside(window.cols)))
+            self._links.append(_seam(lines["bottom"], self._outside(window.cols)))
         if window.col_end == self._shape[1]:
-            self._links.append(_seam(lines["right"], _outside(window.rows)))
+            self._links.append(_seam(lines["right"], self._outside(window.rows)))
         self._above[cols], self._down[cols] = lines["bottom"], window.row_end
         self._left[rows], self._right[rows] = lines["right"], window.col_end
 
@@ -119,7 +125,12 @@ class PatchGraphBuilder:
         )
         self._classes, self._cells, self._links = [], [], []
         graph, names = pieces.merged()
-        return graph, Patchwork(self._first_node, names)
+        links = Links(*(column.astype(np.int64, copy=False) for column in graph.links))
+        graph = PatchGraph(graph.classes, graph.cells, links)
+        return graph, Patchwork(self._first_node, names.astype(np.int64, copy=False))
+
+    def _outside(self, length: int) -> NDArray[Any]:
+        return np.full(length, OUTSIDE, self._number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,10 +177,6 @@ class Patchwork:
         block = BlockPatches(values)
         first = self.first_node[window]
         return block.repaint(values, classes[self.patch[first : first + len(block.classes) - 1]])
-
-
-def _outside(length: int) -> _Numbers:
-    return np.full(length, OUTSIDE, np.int64)
 
 
 def _seam(one: _Numbers, other: _Numbers) -> Links:

@@ -95,9 +95,14 @@ def _dissolve(graph: PatchGraph, min_cells: int) -> _Classes:
     """Step 1: the class of every patch once the small ones have gone."""
     classes = graph.classes.copy()
     waiting = (classes != BACKGROUND) & (classes != NODATA) & (graph.cells < min_cells)
-    links = graph.links
-    both_ways = Links.joined([links, Links(links.second, links.first, links.length)])
-    open_links = both_ways.select(waiting[both_ways.first] & (classes[both_ways.second] != NODATA))
+    first, second, length = graph.links
+    both_ways = (graph.links, Links(second, first, length))
+    open_links = Links.joined(
+        [
+            links.select(waiting[links.first] & (classes[links.second] != NODATA))
+            for links in both_ways
+        ]
+    )
     while True:
         ready = open_links.select(~waiting[open_links.second])
         if not len(ready.first):

@@ -107,7 +107,7 @@ class ClassRaster(_Reader):
 
     def _found_classes(self) -> ClassTable:
         seen = np.zeros(NODATA + 1, dtype=bool)
-        for window in blocks(self.grid.shape, (BLOCK, self.grid.shape[1])):
+        for window in blocks(self.grid.shape, (BLOCK, 8 * BLOCK)):
             seen |= class_counts(self.read(window)) > 0
         colors: Mapping[int, tuple[int, int, int, int]] = {}
         with contextlib.suppress(ValueError):  # no colour table
