@@ -57,7 +57,8 @@ def identified(path, model, folders):
     if outcome.refused:
         return outcome, {}
     answers = json.loads((folders[1] / "answers" / "answers.json").read_text(encoding="utf-8"))
-    return outcome, answers["answers"][0]
+    (answer,) = answers["answers"]
+    return outcome, {k: v for k, v in answer.items() if k not in ("image", "map")}
 
 
 def picture(shape=rasters.SHAPE):
