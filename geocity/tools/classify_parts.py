@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,9 +17,9 @@ from geocity.engine.finish import counted
 from geocity.engine.gathering import Gathering
 from geocity.engine.job import fingerprint, kept
 from geocity.engine.plan import Part, span_window
-from geocity.engine.store import PartStore
+from geocity.engine.store import PartStore, Write
 from geocity.io.gdal_cache import limited_cache
-from geocity.io.part_rasters import write_part_raster
+from geocity.io.part_rasters import write_class_part, write_part_raster
 from geocity.io.rasters import open_scene
 from geocity.io.scene_tiles import SceneTiles
 from geocity.io.source_files import raster_facts
@@ -149,11 +148,12 @@ def _layout_of_span(layout: Layout, span: Sequence[Part]) -> Layout:
 def _save(
     part: Part, values: Mapping[str, NDArray[np.uint8]], store: PartStore, grid: Grid
 ) -> None:
-    def writer(layers: NDArray[np.uint8], path: Path) -> None:
-        write_part_raster(path, layers, grid[part.window])
-
-    files = {name: partial(writer, layers) for name, layers in values.items()}
-    store.save(part, files, counted(values[CLASSES]))
+    classes = values[CLASSES][0]
+    files: dict[str, Write] = {CLASSES: partial(write_class_part, values=classes)}
+    if PROBABILITIES in values:
+        chances, here = values[PROBABILITIES], grid[part.window]
+        files[PROBABILITIES] = partial(write_part_raster, values=chances, grid=here)
+    store.save(part, files, counted(classes))
 
 
 def _open_tiles(plan: ScenePlan, engine: "Engine") -> "TileSource":
