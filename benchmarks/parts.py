@@ -2,8 +2,8 @@
 
 For each job: seconds by the clock, of the processor in the rounds of parts, of the processor in
 workers and in all, and the peak memory of the process that plans and of a worker. The rounds are
-what `--workers` divides; the rest (reading headers, deciding about patches, copying parts into one
-COG by all cores, writing the GeoPackage) is done once. Results are compared byte by byte. On a
+what `--workers` divides; the rest (reading headers, deciding about patches, bringing the blocks of
+parts into one COG, writing the GeoPackage) is done once. Results are compared byte by byte. On a
 machine that is not quiet the clock says little; then the gain is that of the processor: the rounds
 of one process over what each of two workers spends, the start of its process included.
 
