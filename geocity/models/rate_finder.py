@@ -56,8 +56,8 @@ def range_test(
     loss is four times its best, or is no number.
 
     Args:
-        task: the task; afterwards it is on the CPU, with the weights that it had, and what the test
-            took of a card's memory is given back.
+        task: the task; afterwards it is on the CPU with the weights that it had, no tensor of the
+            test is left, and torch's cache of a card's memory is empty.
         batches: training batches, as many as ``steps`` or without end.
         device: ``cpu`` or ``cuda``.
         precision: ``32``, ``bf16`` or ``16``.
