@@ -31,6 +31,7 @@ class Journal:
         self._file = self.work / "journal.json"
         self._fingerprint = fingerprint
         self._done: dict[str, list[int]] = {}
+        self._step: Path | None = None
         self.resumed = resume and self._read()
 
     def _read(self) -> bool:
@@ -60,6 +61,7 @@ class Journal:
             make: makes it.
         """
         if self._done.get(str(out)) != list(file_facts(out)[1:]):
+            self._step = out  # it may be made, and the run stopped before that is written down
             make()
             self._done[str(out)] = list(file_facts(out)[1:])
             self._write()
@@ -76,7 +78,8 @@ class Journal:
 
     def pause(self) -> None:
         """End early: keep what helps the next run, remove what does not."""
-        if not self._done and [path.name for path in self.work.iterdir()] == [self._file.name]:
+        nothing = not self._done and not (self._step and self._step.exists())
+        if nothing and [path.name for path in self.work.iterdir()] == [self._file.name]:
             self.end()
         elif self._done:
             logger.warning("%d steps of the %s are done and kept.", len(self._done), self._title)
