@@ -38,7 +38,7 @@ from geocity.io.class_rasters import open_class_raster
 from geocity.io.class_strips import class_strips
 from geocity.io.feature_tables import FeatureTable
 from geocity.io.gdal_cache import class_cache_bytes, limited_cache
-from geocity.io.part_rasters import read_part_raster, write_part_raster
+from geocity.io.part_rasters import read_part_raster, write_class_part, write_part_raster
 from geocity.io.raster_dates import AlignedDates, DatesPlan
 from geocity.tools.clean_parts import part_blocks
 
@@ -140,14 +140,12 @@ class ChangePainting:
 
     Attributes:
         survey: where the first round has left its parts.
-        grid: of the comparison.
         pair: which pair, counted from 0.
         new: file with what every piece of change becomes.
         firsts: file with the first piece of every part.
     """
 
     survey: PartStore
-    grid: Grid
     pair: int
     new: Path
     firsts: Path
@@ -169,11 +167,8 @@ class ChangePainting:
                 values = np.ascontiguousarray(codes[inside])
                 codes[inside], count = final_codes(values, new[first:])
                 first += count
-            here = self.grid[window]
             store.save(
-                part,
-                {CHANGE: functools.partial(write_part_raster, values=codes, grid=here)},
-                counted(codes),
+                part, {CHANGE: functools.partial(write_class_part, values=codes)}, counted(codes)
             )
             yield part
 

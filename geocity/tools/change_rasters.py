@@ -105,7 +105,7 @@ class RasterComparison:
         decision, place = self._crew.result.store(f"kept_{index}"), Part(0, 0, 0, self._whole)
         save_decision(decision, place, new, firsts, {})
         files = decision_files(decision, place)
-        job = ChangePainting(survey, self._plan.grid, index, *files)
+        job = ChangePainting(survey, index, *files)
         store = self._crew.run(f"change_{index}", job, self.parts)
         raster = self._show(store, CHANGE)
         kinds = tuple(sorted(KINDS.values()))
