@@ -75,7 +75,7 @@ def pixels_and_bytes(folder):
     found = {}
     for name in names(folder):
         path = folder / name
-        if name.endswith(".run.json"):
+        if name.endswith("run.json"):  # written last, of what is whole by then
             continue
         if path.suffix == ".tif":
             with rasterio.open(path) as dataset:
