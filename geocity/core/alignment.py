@@ -14,7 +14,7 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
-from geocity.core.grid import Grid, Window, same_crs, turner
+from geocity.core.grid import Grid, Window, same_crs, transformer_between
 from geocity.core.lattice import between_nodes
 from geocity.errors import GridMismatchError
 
@@ -62,7 +62,7 @@ def _bounds_in(grid: Grid, crs: pyproj.CRS) -> tuple[float, float, float, float]
     outline = grid.polygon()
     # An edge that is straight here is a curve there: its middle may reach farther than its ends.
     dense = shapely.segmentize(outline, outline.length / (4 * _OUTLINE_POINTS))
-    transformer = turner(grid.crs, crs)
+    transformer = transformer_between(grid.crs, crs)
     xs, ys = transformer.transform(*shapely.get_coordinates(dense).T)
     if not (np.isfinite(xs).all() and np.isfinite(ys).all()):
         raise GridMismatchError(
@@ -87,7 +87,7 @@ class CellFinder:
         self._target, self._source = target, source
         self._transformer = None
         if not same_crs(target.crs, source.crs):
-            self._transformer = turner(target.crs, source.crs)
+            self._transformer = transformer_between(target.crs, source.crs)
         self.offset = self._whole_offset()
 
     def _whole_offset(self) -> tuple[int, int] | None:

@@ -14,7 +14,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
-from geocity.core.grid import Grid, Window, turner
+from geocity.core.grid import Grid, Window, transformer_between
 from geocity.core.lattice import between_nodes
 from geocity.errors import InputError
 
@@ -222,7 +222,7 @@ def _stretch(grid: Grid, rows: Floats, cols: Floats) -> tuple[Floats, Floats, Fl
         width_m, height_m = grid.cell_size
         ones = np.ones(rows.shape)
         return width_m * ones, height_m * ones, 0 * ones
-    transformer = turner(grid.crs, geographic)
+    transformer = transformer_between(grid.crs, geographic)
     step = max(1.0, _PROBE_M / grid.cell_size_m) / 2
 
     def ground(row: Floats, col: Floats) -> tuple[Floats, Floats]:

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 NODATA = 255
 """The value that means "no class here" in every class raster and label."""
 
+BACKGROUND = 0
+"""The value that means "nothing that was looked for" where a map has such a class."""
+
 Color = tuple[int, int, int]
 """(red, green, blue), 0 to 255."""
 

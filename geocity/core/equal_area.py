@@ -41,7 +41,7 @@ def equal_area_crs(frame: geopandas.GeoDataFrame) -> pyproj.CRS:
     )
 
 
-def turned(
+def reproject_polygons(
     polygons: NDArray[np.object_], source: pyproj.CRS, target: pyproj.CRS
 ) -> NDArray[np.object_]:
     """Return polygons in another CRS, long edges split first so that they stay where they lie."""

@@ -223,7 +223,7 @@ def same_crs(first: pyproj.CRS, second: pyproj.CRS) -> bool:
     return first == second or first.equals(second, ignore_axis_order=True)
 
 
-def turner(source: pyproj.CRS, target: pyproj.CRS) -> pyproj.Transformer:
+def transformer_between(source: pyproj.CRS, target: pyproj.CRS) -> pyproj.Transformer:
     """Return what turns (x, y) of one CRS into (x, y) of another.
 
     Raises:

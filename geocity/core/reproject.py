@@ -4,7 +4,7 @@ import geopandas
 import pyproj
 import shapely
 
-from geocity.core.grid import same_crs, turner
+from geocity.core.grid import same_crs, transformer_between
 
 # A straight edge of this length bends by a few millimetres between any two CRS in use for cities.
 _LONGEST_EDGE_M = 250.0
@@ -34,7 +34,7 @@ def reproject_outlines(frame: geopandas.GeoDataFrame, crs: pyproj.CRS) -> geopan
         raise ValueError("outlines without a CRS cannot be reprojected")
     if same_crs(source, crs):
         return frame
-    turner(pyproj.CRS(source), crs)  # else geopandas says it in its own words
+    transformer_between(pyproj.CRS(source), crs)  # else geopandas says it in its own words
     split = shapely.segmentize(frame.geometry.to_numpy(), longest_edge(source))
     return frame.set_geometry(geopandas.GeoSeries(split, frame.index, crs=source)).to_crs(crs)
 

@@ -23,12 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geocity.core.block_patches import Links
-from geocity.core.classes import NODATA
+from geocity.core.classes import BACKGROUND, NODATA
 from geocity.core.grid import blocks
 from geocity.core.patches import PatchGraph, PatchGraphBuilder
-
-BACKGROUND = 0
-"""The class that is never sieved, only filled."""
 
 _Classes = NDArray[np.uint8]
 

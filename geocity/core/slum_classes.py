@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
+from geocity.core.classes import BACKGROUND
+
 SLUM_WORDS = ("slum", "slums", "informal settlement", "informal settlements", "informal")
-BACKGROUND = 0
 
 
 def choose_slum_class(classes: Mapping[int, str], wanted: str | None = None) -> int:

@@ -24,6 +24,7 @@ import geocity
 from geocity.core.class_counts import class_counts
 from geocity.core.classes import NODATA, ClassTable
 from geocity.core.grid import Grid, Window, blocks
+from geocity.core.probability_tally import PROBABILITY_STEPS
 from geocity.io import pam, styles
 from geocity.io.class_tiles import (
     ALIGNED,
@@ -34,9 +35,6 @@ from geocity.io.class_tiles import (
 )
 from geocity.io.staging import PathLike, Stage, staged
 from geocity.io.tiled_tiffs import FiledTiles, Tags, read_directories, write_tiles
-
-PROBABILITY_STEPS = 254
-"""Probability 1.0 as stored; 255 is nodata."""
 
 QUICK_BLOCKS: Mapping[str, Any] = MappingProxyType(
     {

@@ -6,7 +6,7 @@ from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RioWindow
 
-from geocity.core.grid import Grid, Window, turner
+from geocity.core.grid import Grid, Window, transformer_between
 from geocity.io.closing import Closing
 from geocity.io.datasets import grid_of, open_dataset, refuse_unplaced, refused_if_damaged
 from geocity.io.staging import PathLike
@@ -30,7 +30,7 @@ class GreyScene(Closing):
         self._source = open_dataset(str(path))
         try:
             refuse_unplaced(self._source)
-            turner(grid.crs, grid_of(self._source).crs)
+            transformer_between(grid.crs, grid_of(self._source).crs)
             self._view = WarpedVRT(
                 self._source,
                 crs=grid.crs.to_wkt(),

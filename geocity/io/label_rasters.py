@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geocity.core.classes import NODATA
-from geocity.core.grid import Grid, Window, same_crs, turner
+from geocity.core.grid import Grid, Window, same_crs, transformer_between
 from geocity.core.mosaic import lattice_window
 from geocity.io.class_rasters import open_class_raster
 from geocity.io.closing import Closing
@@ -48,7 +48,7 @@ class LabelRaster(Closing):
         t = grid.transform
         xs, ys = t.a * cols + t.b * rows + t.c, t.d * cols + t.e * rows + t.f
         if not same_crs(grid.crs, self.grid.crs):
-            to_raster = turner(grid.crs, self.grid.crs)
+            to_raster = transformer_between(grid.crs, self.grid.crs)
             xs, ys = to_raster.transform(xs, ys)
         inverse = ~self.grid.transform
         # North-up rasters alone are opened, so rows depend on y and columns on x.

@@ -17,7 +17,7 @@ from exactextract.raster import RasterioRasterSource
 from numpy.typing import NDArray
 from shapely import Geometry
 
-from geocity.core.equal_area import turned
+from geocity.core.equal_area import reproject_polygons
 from geocity.errors import InputError
 from geocity.io.datasets import grid_of, open_dataset, refuse_unplaced, refused_if_damaged
 from geocity.io.staging import PathLike
@@ -58,7 +58,7 @@ def count_people(path: PathLike, polygons: Sequence[Geometry], crs: pyproj.CRS) 
                 "per cell."
             )
         grid = grid_of(source)
-        shapes = turned(np.array(polygons, dtype=object), crs, grid.crs)
+        shapes = reproject_polygons(np.array(polygons, dtype=object), crs, grid.crs)
         filled = np.flatnonzero(shapely.area(shapes) > 0)
         count, known = np.zeros(len(shapes)), np.ones(len(shapes))
         if len(filled):

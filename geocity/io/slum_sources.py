@@ -13,8 +13,9 @@ import pyogrio
 import pyproj
 from numpy.typing import NDArray
 
+from geocity.core.classes import BACKGROUND
 from geocity.core.progress import Progress
-from geocity.core.slum_classes import BACKGROUND, choose_slum_class
+from geocity.core.slum_classes import choose_slum_class
 from geocity.errors import ClassTableError, InputError
 from geocity.io.image_dates import DATE_FIELD, date_in_names, date_in_value
 from geocity.io.named_units import split_layer

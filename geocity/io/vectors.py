@@ -16,7 +16,7 @@ import pyogrio
 import pyproj
 import shapely
 
-from geocity.core.grid import turner
+from geocity.core.grid import transformer_between
 from geocity.core.reproject import longest_edge, reproject_outlines
 from geocity.errors import InputError
 from geocity.io.layer_checks import (
@@ -141,7 +141,7 @@ def stream_polygons(
         with fiona.open(gdal_path(path), layer=name) as source:
             refuse_no_crs(path, source.crs_wkt)
             own = pyproj.CRS.from_wkt(source.crs_wkt)
-            turn = _turner(own, crs)
+            reproject = _reprojection(own, crs)
             if crs is not None and not own.equals(crs, ignore_axis_order=True):
                 _tell_reprojected(path, own, crs)
             for feature in source:
@@ -150,7 +150,7 @@ def stream_polygons(
                     left_out += 1
                     continue
                 refuse_no_degrees(path, shapely.bounds(polygon), own)
-                turned = turn(polygon)
+                turned = reproject(polygon)
                 refuse_lost_places(path, turned.bounds, own, crs or own)
                 yield turned, dict(feature.properties)
     except READ_ERRORS as error:
@@ -167,16 +167,16 @@ def _polygon_of(feature: Any) -> shapely.Geometry | None:
     return None if polygon.is_empty else polygon
 
 
-def _turner(own: pyproj.CRS, crs: pyproj.CRS | None) -> Any:
+def _reprojection(own: pyproj.CRS, crs: pyproj.CRS | None) -> Any:
     if crs is None or own.equals(crs, ignore_axis_order=True):
         return lambda polygon: polygon
-    transformer = turner(own, crs)
+    transformer = transformer_between(own, crs)
 
-    def turn(coordinates: Any) -> Any:
+    def transform(coordinates: Any) -> Any:
         return np.column_stack(transformer.transform(coordinates[:, 0], coordinates[:, 1]))
 
     longest = longest_edge(own)
-    return lambda polygon: shapely.transform(shapely.segmentize(polygon, longest), turn)
+    return lambda polygon: shapely.transform(shapely.segmentize(polygon, longest), transform)
 
 
 def read_frame(path: PathLike, layer: str | None, rows: range | None = None) -> Any:

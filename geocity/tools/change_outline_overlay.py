@@ -19,7 +19,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from geocity.core.equal_area import turned
+from geocity.core.equal_area import reproject_polygons
 from geocity.core.grid import Bounds
 from geocity.core.outline_change import (
     OutlineChange,
@@ -254,7 +254,9 @@ def on_map(polygons: Polygons, plane: pyproj.CRS, crs: pyproj.CRS) -> Polygons:
     if not len(polygons) or plane == crs:
         return polygons
     # Corners move by a hair: a very thin piece may then cross itself.
-    return np.array([_whole(each) for each in turned(polygons, plane, crs)], dtype=object)
+    return np.array(
+        [_whole(each) for each in reproject_polygons(polygons, plane, crs)], dtype=object
+    )
 
 
 def _whole(polygon: shapely.Polygon) -> shapely.Polygon:

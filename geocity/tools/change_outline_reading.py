@@ -15,7 +15,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from geocity.core.equal_area import turned
+from geocity.core.equal_area import reproject_polygons
 from geocity.core.grid import Window
 from geocity.core.progress import Progress
 from geocity.engine.plan import Part
@@ -134,7 +134,7 @@ class PlaceOutlines:
             table = FeatureTable.read(self.read.path(part, OUTLINES))
             polygons, own = polygons_of(table.wkb), self.layers[part.row].crs
             if len(polygons) and own != self.plane:
-                polygons = turned(polygons, own, self.plane)
+                polygons = reproject_polygons(polygons, own, self.plane)
             polygons = np.asarray(shapely.make_valid(polygons), dtype=object)
             known = [self.names.index(name) for name in self.read.facts(part)["names"]]
             columns = {"code": np.array(known, np.int64)[table.columns["code"]]}

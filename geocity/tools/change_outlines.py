@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from geocity.core.change_matrix import ChangeMatrix
-from geocity.core.equal_area import turned
+from geocity.core.equal_area import reproject_polygons
 from geocity.core.grid import Bounds
 from geocity.core.outline_cells import outline_grid, outline_reader
 from geocity.core.outline_change import areal, measured, parts_of
@@ -233,7 +233,7 @@ class OutlineComparison:
         polygons = polygons_of(outlines.wkb(outlines.meeting(bounds)))
         if not len(polygons) or self._plane == self.crs:
             return polygons
-        return turned(polygons, self.crs, self._plane)
+        return reproject_polygons(polygons, self.crs, self._plane)
 
     def layers(self, figures: Sequence[ChangePair], step: str) -> ChangeLayers:
         """Return the layers to write."""

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from geocity.core.classes import ClassTable, LandClass, default_color
+from geocity.core.classes import BACKGROUND, ClassTable, LandClass, default_color
 from geocity.core.grid import Grid
 from geocity.core.progress import Progress, silent
-from geocity.core.sieve import BACKGROUND, cells_for_area, sieve_patches
+from geocity.core.sieve import cells_for_area, sieve_patches
 from geocity.engine.finish import counts_of, pieces_of
 from geocity.engine.plan import Part, plan_parts
 from geocity.engine.run import WorkOptions, executor_for, run_parts

@@ -11,7 +11,7 @@ import pyproj
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from geocity.core.equal_area import equal_area_crs, turned
+from geocity.core.equal_area import equal_area_crs, reproject_polygons
 from geocity.core.indicators import Geometries, SlumsOnDate
 from geocity.core.progress import Progress
 from geocity.errors import InputError
@@ -51,7 +51,7 @@ class Plane:
                 f"{path} cannot be measured: {error}; assign the right CRS to it."
             ) from error
         geometries = np.asarray(named.frame.geometry.array, dtype=object)
-        return cls(crs, [_mended(g) for g in turned(geometries, frame_crs, crs)])
+        return cls(crs, [_mended(g) for g in reproject_polygons(geometries, frame_crs, crs)])
 
     def put_together(self, parts: Iterable[DatedSlums]) -> list[SlumsOnDate]:
         """Bring slums to the plane; what several sources say of one date becomes one."""
@@ -74,7 +74,7 @@ class Plane:
         return shapely.union_all(self._valid(np.array(list(polygons), dtype=object), crs))
 
     def _valid(self, polygons: Geometries, crs: pyproj.CRS) -> Geometries:
-        return np.asarray(_mended(turned(polygons, crs, self.crs)), dtype=object)
+        return np.asarray(_mended(reproject_polygons(polygons, crs, self.crs)), dtype=object)
 
 
 def _mended(geometries: Any) -> Any:

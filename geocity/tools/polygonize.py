@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from geocity.core.classes import ClassTable
+from geocity.core.classes import BACKGROUND, ClassTable
 from geocity.core.polygon_features import TallyByClass, by_class, on_map, simplified
 from geocity.core.progress import Progress, silent
 from geocity.core.simplify import MIN_VERTICES
@@ -23,8 +23,6 @@ from geocity.io.staging import PathLike, fresh_output
 from geocity.io.vector_layers import refuse_unknown_format, write_batches
 from geocity.tools.polygon_bands import PolygonJob, band_parts, ground_of
 from geocity.tools.results_in_parts import ResultInParts
-
-BACKGROUND = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@ import pyproj
 import pytest
 from shapely import box
 
-from geocity.core.equal_area import equal_area_crs, turned
+from geocity.core.equal_area import equal_area_crs, reproject_polygons
 
 GEOD = pyproj.Geod(ellps="WGS84")
 
@@ -19,7 +19,7 @@ def test_areas_in_the_plane_are_areas_on_the_ellipsoid(lon, lat):
     for shape in (here, far):
         dense = geopandas.GeoSeries([shape], crs="EPSG:4326").segmentize(0.002)
         true_m2 = abs(GEOD.geometry_area_perimeter(dense[0])[0])
-        moved = turned(geopandas.GeoSeries([shape]).to_numpy(), frame.crs, plane)[0]
+        moved = reproject_polygons(geopandas.GeoSeries([shape]).to_numpy(), frame.crs, plane)[0]
         assert moved.area == pytest.approx(true_m2, rel=1e-6)
 
 

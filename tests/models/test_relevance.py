@@ -240,9 +240,7 @@ def test_relevance_dropped_as_published_is_counted_and_not_taken_for_a_loss():
 
 def test_a_map_that_would_leave_out_much_is_refused():
     network = TwoStretches(on_the_deaf_unit=0.001).eval()
-    with pytest.raises(
-        ModelError, match=r"25% of the relevance .* output and features"
-    ):
+    with pytest.raises(ModelError, match=r"25% of the relevance .* output and features"):
         relevance_cam(network, torch.ones(1, 1, 2, 2), ["features", "hidden"], targets=[0])
     relevance_cam(network, torch.ones(1, 1, 2, 2), ["hidden"], targets=[0])
 

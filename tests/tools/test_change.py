@@ -22,7 +22,6 @@ from geocity.cli import main
 from geocity.core.classes import ClassTable
 from geocity.core.grid import Grid
 from geocity.engine.plan import plan_parts
-from geocity.engine.run import WorkOptions
 from geocity.errors import (
     ClassTableError,
     InputError,

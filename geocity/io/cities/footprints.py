@@ -11,7 +11,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from geocity.core.grid import turner
+from geocity.core.grid import transformer_between
 from geocity.io.cities.manifest import CityFolder
 from geocity.io.geopackage_styles import embed_style
 from geocity.io.geopackages import collect_layers
@@ -30,7 +30,7 @@ _BATCH = 20_000
 @functools.lru_cache(maxsize=64)
 def to_wgs84(crs: str) -> pyproj.Transformer:
     """Return what turns (x, y) of a CRS into (longitude, latitude)."""
-    return turner(pyproj.CRS.from_user_input(crs), WGS84)
+    return transformer_between(pyproj.CRS.from_user_input(crs), WGS84)
 
 
 def image_footprints(images: pd.DataFrame) -> list[BaseGeometry | None]:

@@ -16,7 +16,7 @@ from rasterio.vrt import WarpedVRT
 from rasterio.warp import calculate_default_transform
 from rasterio.windows import Window
 
-from geocity.core.grid import turner
+from geocity.core.grid import transformer_between
 from geocity.io.dashboard.pictures import MERCATOR, RGB, lon_lat, webp_uri
 from geocity.io.datasets import grid_of, open_dataset, refuse_unplaced, refused_if_damaged
 from geocity.io.figures.style import stretch
@@ -56,7 +56,8 @@ def imagery_overlay(path: PathLike, *, max_side_px: int = MAX_SIDE_PX) -> dict[s
         source = stack.enter_context(open_dataset(str(path)))
         refuse_unplaced(source)
         grid = grid_of(source)
-        turner(grid.crs, pyproj.CRS.from_user_input(MERCATOR))  # else GDAL says it in its own words
+        # Else GDAL would say in its own words that nothing leads from one to the other.
+        transformer_between(grid.crs, pyproj.CRS.from_user_input(MERCATOR))
         cell_m = round(grid.cell_size_m, 3)
         stack.enter_context(refused_if_damaged(path))
         transform, cols, rows = _target(source, max_side_px)
