@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from geocity.core.grid import Grid
 from geocity.core.image_shift import ReadGrey, shift_between
 from geocity.errors import InputError
+from geocity.io.datasets import open_dataset, refuse_unplaced
 from geocity.io.grey_scenes import GreyScene
 from geocity.io.staging import PathLike
 
@@ -31,6 +32,19 @@ class MeasuredShift:
     score: float
 
 
+def refuse_unusable_imagery(imagery: Sequence[PathLike], dates: int) -> None:
+    """Refuse scenes that no shift can be measured on, before anything is compared.
+
+    Raises:
+        InputError: if there is not one for each date, or one cannot be opened or lies nowhere.
+    """
+    if imagery and len(imagery) != dates:
+        raise InputError(f"{len(imagery)} scenes were given for {dates} dates; give one for each.")
+    for path in imagery:
+        with open_dataset(str(path)) as source:
+            refuse_unplaced(source)
+
+
 def measure_shifts(
     grid: Grid,
     cell_m: tuple[float, float],
@@ -44,16 +58,12 @@ def measure_shifts(
         grid: north-up.
         cell_m: width and height of a cell in metres.
         maps: what to measure on without imagery: the maps of the dates, 1 for slum and 0.
-        imagery: one scene a date, or none.
+        imagery: one scene a date, or none; see `refuse_unusable_imagery`.
         tolerance_m: the tolerance in use; a larger shift is worth a warning.
 
     Raises:
-        InputError: if there is imagery, but not for every date.
+        InputError: if a scene cannot be read.
     """
-    if imagery and len(imagery) != len(maps):
-        raise InputError(
-            f"{len(imagery)} scenes were given for {len(maps)} dates; give one for each."
-        )
     with contextlib.ExitStack() as files:
         readers = list(maps)
         if imagery:

@@ -14,6 +14,7 @@ from geocity.engine.run import WorkOptions, executor_for
 from geocity.errors import InputError
 from geocity.io.change_inputs import DatedMap, dated_maps
 from geocity.io.change_layers import ChangePair, write_change, write_report
+from geocity.io.image_shifts import refuse_unusable_imagery
 from geocity.io.raster_dates import plan_dates
 from geocity.io.staging import PathLike, fresh_output
 from geocity.tools.change_options import ChangeOptions
@@ -103,6 +104,8 @@ def change(
     if model is None:  # with one, a former run may have left results that are to be replaced
         fresh_output(target, overwrite=overwrite)
     dated = dated_maps(maps, options.layers, options.dates)
+    if options.estimate_shift:
+        refuse_unusable_imagery(options.imagery, len(dated))
     scenes = _scenes(dated, model, target, work)
     overwrite = overwrite or (scenes is not None and scenes.journal.resumed)
     outputs = _outputs(dated, target, options, overwrite)
@@ -184,7 +187,7 @@ def _compare_rasters(
     with result.at_work(), executor_for(work) as executor:
         crew = Crew(result, executor, work, progress)
         compared = RasterComparison(plan, dates, options, crew)
-    figures = compared.figures()
+        figures = compared.figures()
     with result.put_together(compared.last_store, compared.parts), contextlib.ExitStack() as stack:
         compared.write_rasters(outputs.rasters, outputs.step, stack, overwrite=outputs.overwrite)
         layers = compared.layers(figures, outputs.step)
@@ -208,7 +211,7 @@ def _compare_outlines(
     result = ResultInParts.of(outputs.layers, paths, "change of outlines", names, area, rules)
     with result.at_work(), executor_for(work) as executor:
         compared = OutlineComparison(dated, options, Crew(result, executor, work, progress))
-    figures = compared.figures()
+        figures = compared.figures()
     with result.put_together(compared.last_store, compared.parts):
         layers = compared.layers(figures, outputs.step)
         write_change(outputs.layers, layers, overwrite=outputs.overwrite)
