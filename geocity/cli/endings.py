@@ -10,6 +10,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -20,17 +21,33 @@ from geocity.errors import GeocityError
 EXIT_REFUSED = 1
 EXIT_INTERRUPTED = 130
 
+_INTERRUPTED = "Interrupted; nothing half-written was left. Run the same command again."
 _AGAIN_S = 0.05
 _TALKATIVE = ("rasterio", "fiona", "pyogrio")
 
 
-def run_to_the_end(console: Console, debug: bool, call: Callable[[], None]) -> None:
+@dataclass
+class Interrupts:
+    """Whether the user has asked a command to stop.
+
+    Attributes:
+        came: set by the signal itself, for what is raised may be lost on its way: libraries report
+            an error of their own, and what was interrupted half-way fails as it is tidied up.
+    """
+
+    came: bool = False
+
+
+def run_to_the_end(
+    console: Console, debug: bool, call: Callable[[], None], interrupts: Interrupts
+) -> None:
     """Call a command and say in one sentence why it ended, if it did not end well.
 
     Args:
         console: where to say it.
         debug: also give the traceback and the versions of everything that took part.
         call: the command.
+        interrupts: see `interruptible`.
 
     Raises:
         SystemExit: with 1 after a refusal or an error, with 130 after an interrupt.
@@ -38,34 +55,28 @@ def run_to_the_end(console: Console, debug: bool, call: Callable[[], None]) -> N
     try:
         with _quiet_libraries(debug):
             call()
-    except GeocityError as error:
-        console.error(str(error), bug_report(error) if debug else None)
-        sys.exit(EXIT_REFUSED)
-    except KeyboardInterrupt as error:
-        console.error(
-            "Interrupted; nothing half-written was left. Run the same command again.",
-            bug_report(error) if debug else None,
-        )
-        sys.exit(EXIT_INTERRUPTED)
     except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
         raise  # click has its own endings
-    except OSError as error:
-        console.error(_system_error(error), bug_report(error) if debug else None)
-        sys.exit(EXIT_REFUSED)
-    except MemoryError as error:
-        console.error(
+    except (KeyboardInterrupt, Exception) as error:
+        interrupted = interrupts.came or isinstance(error, KeyboardInterrupt)
+        sentence = _INTERRUPTED if interrupted else _sentence(error, debug)
+        console.error(sentence, bug_report(error) if debug else None)
+        sys.exit(EXIT_INTERRUPTED if interrupted else EXIT_REFUSED)
+
+
+def _sentence(error: BaseException, debug: bool) -> str:
+    if isinstance(error, GeocityError):
+        return str(error)
+    if isinstance(error, OSError):
+        return _system_error(error)
+    if isinstance(error, MemoryError):
+        return (
             "The memory of this machine does not suffice; close other programs, or work in "
-            "smaller pieces (smaller tiles, fewer workers).",
-            bug_report(error) if debug else None,
+            "smaller pieces (smaller tiles, fewer workers)."
         )
-        sys.exit(EXIT_REFUSED)
-    except Exception as error:  # the outermost boundary: whatever comes here was not foreseen
-        advice = "" if debug else "; run the same command with --debug and send us what it says"
-        console.error(
-            f"geocity met an error that it did not foresee ({_first_line(error)}){advice}.",
-            bug_report(error) if debug else None,
-        )
-        sys.exit(EXIT_REFUSED)
+    # The outermost boundary: whatever else comes here was not foreseen.
+    advice = "" if debug else "; run the same command with --debug and send us what it says"
+    return f"geocity met an error that it did not foresee ({_first_line(error)}){advice}."
 
 
 def bug_report(error: BaseException) -> dict[str, Any]:
@@ -80,10 +91,16 @@ def bug_report(error: BaseException) -> dict[str, Any]:
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
-    """Let SIGTERM end a command as Ctrl-C does, and let neither get lost."""
+def interruptible() -> Iterator[Interrupts]:
+    """Let SIGTERM end a command as Ctrl-C does, and let neither get lost.
+
+    Yields:
+        Whether one of them came.
+    """
+    interrupts = Interrupts()
 
     def interrupt(signum: int, frame: object) -> None:
+        interrupts.came = True
         raise KeyboardInterrupt
 
     def unraisable(lost: Any) -> None:
@@ -93,16 +110,20 @@ def interruptible() -> Iterator[None]:
         else:
             former_hook(lost)
 
+    signals = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell may ignore it
+        signals.append(signal.SIGINT)
     try:
-        former = signal.signal(signal.SIGTERM, interrupt)
+        former = {number: signal.signal(number, interrupt) for number in signals}
     except ValueError:  # not the main thread, as in some test runners: nothing to catch there
-        yield
+        yield interrupts
         return
     former_hook, sys.unraisablehook = sys.unraisablehook, unraisable
     try:
-        yield
+        yield interrupts
     finally:
-        signal.signal(signal.SIGTERM, former)
+        for number, handler in former.items():
+            signal.signal(number, handler)
         sys.unraisablehook = former_hook
 
 

@@ -199,9 +199,15 @@ def tool_command(name: str) -> Callable[[Callable[..., None]], click.Command]:
             console = Console(progress)
             from geocity.io.remote import offline_unless
 
-            with _listening(console), interruptible(), offline_unless([arguments]):
-                call = functools.partial(function, console, **arguments)
-                run_to_the_end(console, debug, functools.partial(recorded, console, call))
+            with (
+                _listening(console),
+                interruptible() as interrupts,
+                offline_unless([arguments]),
+            ):
+                call = functools.partial(
+                    recorded, console, functools.partial(function, console, **arguments)
+                )
+                run_to_the_end(console, debug, call, interrupts)
 
         # click keeps options in reverse; these belong at the end of the help.
         own: list[click.Parameter] = getattr(run, "__click_params__", [])

@@ -1,6 +1,9 @@
 import json
 import logging
+import os
+import signal
 import sys
+import time
 import warnings
 
 import click
@@ -35,6 +38,12 @@ def toy(console, what, out, overwrite):
         logging.getLogger("fiona.ogrext").error("for programmers")
     if what == "stopped":
         raise KeyboardInterrupt
+    if what == "lost":  # as a library of C, or what is tidied up half-way, may lose it
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+        except KeyboardInterrupt:
+            raise RuntimeError("Error while accessing batch from stream.") from None
     console.result(out)
 
 
@@ -101,6 +110,14 @@ def test_libraries_do_not_talk_to_users(capfd):
 
 def test_an_interrupt_ends_with_130():
     assert CliRunner().invoke(toy, ["stopped", "-o", "x.tif"]).exit_code == 130
+
+
+def test_an_interrupt_that_a_library_reports_as_its_own_error_ends_with_130():
+    before = signal.getsignal(signal.SIGINT)
+    result = CliRunner().invoke(toy, ["lost", "-o", "x.tif"])
+    assert result.exit_code == 130
+    assert "Interrupted; nothing half-written was left" in result.stderr
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_wrong_usage_ends_with_2():

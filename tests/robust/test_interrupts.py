@@ -87,11 +87,11 @@ def pixels_and_bytes(folder):
     return found
 
 
-COMMANDS: tuple[str, ...] = ("classify", "polygonize")
-if os.environ.get("GEOCITY_WHOLE_CORPUS"):
-    COMMANDS += ("map", "change", "export-chips")
+COMMANDS = ("classify", "polygonize", "map", "change", "export-chips")
 
 
+# Chance has a part in it, and what it finds is rare: for a machine with time.
+@pytest.mark.skipif("GEOCITY_WHOLE_CORPUS" not in os.environ, reason="GEOCITY_WHOLE_CORPUS not set")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_ctrl_c_at_ten_moments(tmp_path, toy_package, toy_engine, command):
     source, warm, whole, out = (tmp_path / name for name in ("in", "warm", "whole", "out"))
