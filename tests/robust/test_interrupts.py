@@ -28,6 +28,14 @@ KEPT = (".parts/", ".map_work")
 """In the names of what a run leaves for the next one to go on with."""
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c_is_heard():
+    """What a shell starts in the background does not hear it, nor does what that starts."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
+
+
 def scene(folder):
     """Write imagery of several parts' size."""
     path = folder / "scene.tif"
